@@ -1,0 +1,42 @@
+# Vestibule's commands; `make help` lists them. GNU make 3.81 is enough.
+
+PYTHON ?= python3
+STACK ?= sqlalchemy13
+ARGS ?=
+
+# tools/with-venv reads these two.
+export PYTHON STACK
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lock clean
+
+help:
+	@echo 'make run      start the service on http://127.0.0.1:5000, with the'
+	@echo '              settings of a developer and those of .env'
+	@echo 'make test     run the tests'
+	@echo 'make check    check style, types and architecture'
+	@echo 'make lock     make the locks anew (needs uv)'
+	@echo 'make clean    remove what the other targets made, but no database'
+	@echo
+	@echo 'PYTHON=python3.7    a Python, 3.7 or newer, instead of python3'
+	@echo 'STACK=sqlalchemy2   SQLAlchemy 2.0 instead of 1.3.24'
+	@echo 'ARGS="-k session"   arguments for pytest, for vestibule serve or,'
+	@echo '                    as in ARGS=--upgrade, for uv'
+	@echo
+	@echo 'PYTHON and STACK may be environment variables, too.'
+
+run:
+	@exec tools/with-venv run python tools/run.py $(ARGS)
+
+test:
+	@exec tools/with-venv dev python -m pytest $(ARGS)
+
+check:
+	@exec tools/with-venv dev python -m tools.check
+
+lock:
+	@exec tools/lock $(ARGS)
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .hypothesis build dist *.egg-info
+	find vestibule tests tools -name __pycache__ -prune -exec rm -rf {} +
