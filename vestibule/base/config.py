@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+"""Every setting: its type, its default, and why two sane people differ.
+
+A setting comes from the environment, else from the TOML file that
+``VESTIBULE_CONFIG`` names, else from its default; its name is the same
+everywhere. ``VESTIBULE_X_FILE`` reads a secret ``VESTIBULE_X`` from a file.
+What is unknown or unusable stops the start, all of it named at once.
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import (
+    Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple)
+
+import tomli
+
+from vestibule.base.setting_values import (
+    BaseURL, Bind, Network, bcrypt_cost, base_url, bind, mail_address,
+    networks, one_of, password_length, plain, secret_key, small_number, yes_no)
+
+PREFIX = "VESTIBULE_"
+CONFIG_FILE = "VESTIBULE_CONFIG"
+DEVELOPMENT, PRODUCTION = "development", "production"
+OPEN, CLOSED = "open", "closed"
+PRODUCTION_BCRYPT_COST = 10
+PRODUCTION_PASSWORD_LENGTH = 15
+LONGEST_SECRET_FILE = 64 * 1024
+
+
+class ConfigError(Exception):
+    """The configuration does not hold: ``problems`` are whole sentences."""
+
+    def __init__(self, problems: List[str]) -> None:
+        """Keep every problem found, so that all can be mended at once."""
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Settings(NamedTuple):
+    """All settings, parsed and judged; the field is the name in lower case.
+
+    ``None`` stands for what was not set and has no default of its own.
+    """
+
+    profile: str = PRODUCTION
+    development_exposed: bool = False
+    bind: Bind = Bind("127.0.0.1", 5000)
+    base_url: Optional[BaseURL] = None
+    database_url: str = "sqlite:///vestibule.db"
+    secret_key: Optional[str] = None
+    smtp_url: Optional[str] = None
+    mail_from: Optional[str] = None
+    service_name: str = "Vestibule"
+    support_address: Optional[str] = None
+    registration: str = OPEN
+    password_min_length: Optional[int] = None
+    bcrypt_cost: int = 12
+    workers: Optional[int] = None
+    threads: int = 8
+    trusted_proxies: Tuple[Network, ...] = ()
+
+    @property
+    def is_development(self) -> bool:
+        """Whether the conveniences of the development profile are on."""
+        return self.profile == DEVELOPMENT
+
+    @property
+    def public_url(self) -> BaseURL:
+        """Where people reach the service: the base URL, or the bind's."""
+        return self.base_url or BaseURL("http", self.bind.reachable, "")
+
+    @property
+    def minimum_password_length(self) -> int:
+        """How many code points a password needs (NIST SP 800-63B-4 3.1.1.2).
+        """
+        if self.password_min_length is not None:
+            return self.password_min_length
+        return 1 if self.is_development else PRODUCTION_PASSWORD_LENGTH
+
+    @property
+    def data_file(self) -> Path:
+        """The file beside which the development profile keeps its own."""
+        kind, _, name = self.database_url.partition(":///")
+        return Path(name if kind.startswith("sqlite") else "vestibule.db")
+
+
+class Setting(NamedTuple):
+    """One setting: its field, parser, why it exists, and how to mask it."""
+
+    field: str
+    parse: Callable[[str], Any]
+    reason: str
+    secret: bool = False
+
+    @property
+    def name(self) -> str:
+        """The setting's one name, in the environment and in the file."""
+        return PREFIX + self.field.upper()
+
+
+SETTINGS: Tuple[Setting, ...] = (
+    Setting("profile", one_of(DEVELOPMENT, PRODUCTION),
+            "development has conveniences that production must not have"),
+    Setting("development_exposed", yes_no,
+            "lets the development profile listen beyond this machine"),
+    Setting("bind", bind, "the address and port to listen on"),
+    Setting("base_url", base_url,
+            "where people reach the service; links and cookies need it"),
+    Setting("database_url", plain,
+            "sqlite:///file or postgresql+psycopg2://…", secret=True),
+    Setting("secret_key", secret_key,
+            "keys what is signed or masked; 32 random characters or more",
+            secret=True),
+    Setting("smtp_url", plain,
+            "how mail is sent: smtp+starttls://user:password@host:587",
+            secret=True),
+    Setting("mail_from", mail_address, "the address that letters come from"),
+    Setting("service_name", plain, "what people know the service as"),
+    Setting("support_address", mail_address,
+            "whom people may write to when something is wrong"),
+    Setting("registration", one_of(OPEN, CLOSED),
+            "closed: only an operator makes users"),
+    Setting("password_min_length", password_length,
+            "code points a password needs; 15 in production"),
+    Setting("bcrypt_cost", bcrypt_cost,
+            "how slow hashing is; each step doubles it"),
+    Setting("workers", small_number,
+            "processes; chosen for the machine when not set"),
+    Setting("threads", small_number, "threads in each process"),
+    Setting("trusted_proxies", networks,
+            "networks whose X-Forwarded-For is believed: 10.0.0.0/8,…"),
+)
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+class Loaded(NamedTuple):
+    """Settings, the texts they came from, and where each was found."""
+
+    settings: Settings
+    texts: Dict[str, str]
+    sources: Dict[str, str]
+
+
+class _Texts:
+    """The settings as texts, gathered from all sources, with problems."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.texts: Dict[str, str] = {}
+        self.sources: Dict[str, str] = {}
+        self.problems: List[str] = []
+
+    def take(self, name: str, text: str, source: str) -> None:
+        """Take a value, unless an earlier source had one."""
+        if name not in BY_NAME:
+            self.problems.append(_unknown(name, source))
+        elif name not in self.texts:
+            self.texts[name] = text
+            self.sources[name] = source
+
+
+def load(environ: Mapping[str, str]) -> Loaded:
+    """Gather and parse all settings; nothing is asked for as yet.
+
+    Raises ``ConfigError`` for everything that is unknown or unusable.
+    """
+    found = _Texts()
+    _take_environment(environ, found)
+    _take_file(environ.get(CONFIG_FILE), found)
+    values: Dict[str, Any] = {}
+    for name, text in found.texts.items():
+        setting = BY_NAME[name]
+        try:
+            values[setting.field] = setting.parse(text)
+        except ValueError as error:
+            found.problems.append(f"{name} {error}.")
+    settings = Settings(**values)
+    found.problems.extend(_clashes(settings))
+    if found.problems:
+        raise ConfigError(found.problems)
+    return Loaded(settings, found.texts, found.sources)
+
+
+def require_service(settings: Settings) -> None:
+    """Raise ``ConfigError`` for all that a running service still lacks."""
+    if settings.is_development:
+        return
+    problems = []
+    for name in ("base_url", "secret_key", "smtp_url", "mail_from"):
+        if getattr(settings, name) is None:
+            setting = BY_NAME[PREFIX + name.upper()]
+            problems.append(f"{setting.name} is not set: {setting.reason}.")
+    if problems:
+        raise ConfigError(problems)
+
+
+def shown(loaded: Loaded) -> List[Tuple[str, str, str]]:
+    """Return each setting's name, value and source, secrets masked."""
+    rows = []
+    for setting in SETTINGS:
+        text = loaded.texts.get(setting.name)
+        if text is None:
+            value = _default_text(getattr(loaded.settings, setting.field))
+        else:
+            value = _masked(text) if setting.secret else text
+        rows.append((setting.name, value,
+                     loaded.sources.get(setting.name, "default")))
+    return rows
+
+
+def _take_environment(environ: Mapping[str, str], found: _Texts) -> None:
+    """Take what the environment says, and the files that it points to."""
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name == CONFIG_FILE:
+            continue
+        secret_of = name[:-len("_FILE")] if name.endswith("_FILE") else ""
+        if secret_of not in BY_NAME:
+            found.take(name, environ[name], "environment")
+        elif secret_of in environ:
+            found.problems.append(f"{secret_of} and {name} are both set.")
+        else:
+            _take_secret_file(secret_of, environ[name], found)
+
+
+def _take_secret_file(name: str, path: str, found: _Texts) -> None:
+    """Take a setting's value from a file of its own, its line end dropped."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(LONGEST_SECRET_FILE)
+    except (OSError, UnicodeDecodeError) as error:
+        found.problems.append(f"{name}_FILE cannot be read: {error}.")
+        return
+    found.take(name, text.rstrip("\r\n"), f"file {path}")
+
+
+def _take_file(path: Optional[str], found: _Texts) -> None:
+    """Take what the TOML file says, when there is one."""
+    if path is None:
+        return
+    try:
+        with open(path, "rb") as file:
+            table = tomli.load(file)
+    except (OSError, tomli.TOMLDecodeError, UnicodeDecodeError) as error:
+        found.problems.append(f"{CONFIG_FILE} cannot be read: {error}.")
+        return
+    for name, value in table.items():
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
+        if isinstance(value, (str, int)):
+            found.take(name, str(value), os.path.basename(path))
+        else:
+            found.problems.append(f"{name} must be a text or a number.")
+
+
+def _clashes(settings: Settings) -> List[str]:
+    """Name what each setting allows and the profile does not."""
+    if settings.is_development:
+        if settings.bind.is_loopback or settings.development_exposed:
+            return []
+        return ["VESTIBULE_BIND is reachable from other machines, and the "
+                "development profile hands out reset tokens: bind to "
+                "127.0.0.1, or set VESTIBULE_DEVELOPMENT_EXPOSED=yes."]
+    problems = []
+    if settings.development_exposed:
+        problems.append("VESTIBULE_DEVELOPMENT_EXPOSED is for the "
+                        "development profile only.")
+    if settings.bcrypt_cost < PRODUCTION_BCRYPT_COST:
+        problems.append("VESTIBULE_BCRYPT_COST must be at least "
+                        f"{PRODUCTION_BCRYPT_COST} in production.")
+    if settings.minimum_password_length < 8:
+        problems.append("VESTIBULE_PASSWORD_MIN_LENGTH must be at least 8 in "
+                        "production (NIST SP 800-63B-4).")
+    url = settings.base_url
+    if url is not None and url.scheme == "http" and not url.is_loopback:
+        problems.append("VESTIBULE_BASE_URL must begin with https:// in "
+                        "production, since cookies travel on it.")
+    return problems
+
+
+def _unknown(name: str, source: str) -> str:
+    """Return the sentence about a name that is no setting."""
+    near = difflib.get_close_matches(name, BY_NAME, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"{name} ({source}) is not a setting of Vestibule.{hint}"
+
+
+def _default_text(value: Any) -> str:
+    """Return a default as one would write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value in (None, ()) else str(value)
+
+
+def _masked(text: str) -> str:
+    """Return what may be shown of a secret: a URL without its password."""
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return "********"
+    credentials, at, place = rest.rpartition("@")
+    user = credentials.partition(":")[0]
+    return f"{scheme}://{user}:********@{place}" if at else text

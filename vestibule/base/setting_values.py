@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""How the text of a setting becomes a value, and what makes it unusable.
+
+Each parser raises ``ValueError`` with the end of a sentence that begins with
+the setting's name.
+"""
+
+import ipaddress
+from typing import Callable, NamedTuple, Tuple, Union
+from urllib.parse import urlsplit
+
+from vestibule.base.errors import InvalidInput
+from vestibule.base.identifiers import canonical_email
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+SHORTEST_KEY = 32
+DISTINCT_IN_KEY = 10
+
+
+class Bind(NamedTuple):
+    """An address and a port to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Spell it as one would write it, IPv6 in brackets."""
+        return f"{_bracketed(self.host)}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return _is_loopback(self.host)
+
+    @property
+    def reachable(self) -> str:
+        """Host and port under which this machine reaches the service."""
+        if self.host in ("0.0.0.0", "::"):
+            return f"127.0.0.1:{self.port}"
+        return str(self)
+
+
+class BaseURL(NamedTuple):
+    """Where people reach the service: no query, no trailing slash."""
+
+    scheme: str
+    host: str
+    prefix: str
+
+    def __str__(self) -> str:
+        """Spell the URL without a slash at its end."""
+        return f"{self.origin}{self.prefix}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, as a browser's Origin header has them."""
+        return f"{self.scheme}://{self.host}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the URL can only mean this machine."""
+        return _is_loopback(urlsplit(self.origin).hostname or "")
+
+
+def plain(text: str) -> str:
+    """Take any text that is not blank and holds no control characters."""
+    if not text.strip():
+        raise ValueError("is empty")
+    if not text.isprintable():
+        raise ValueError("holds characters that cannot be printed")
+    return text.strip()
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return a parser that takes one of these words."""
+    def parse(text: str) -> str:
+        """Take one of the words."""
+        if text not in choices:
+            raise ValueError(f"must be {' or '.join(choices)}, not {text!r}")
+        return text
+    return parse
+
+
+def yes_no(text: str) -> bool:
+    """Take ``yes`` or ``no``."""
+    return one_of("yes", "no")(text) == "yes"
+
+
+def small_number(text: str) -> int:
+    """Take a whole number from 1 to 256."""
+    return _number(text, 1, 256)
+
+
+def bcrypt_cost(text: str) -> int:
+    """Take a cost that a person would wait for, from 4 to 16."""
+    return _number(text, 4, 16)
+
+
+def password_length(text: str) -> int:
+    """Take a least length of passwords, from 1 to 64 code points.
+
+    NIST SP 800-63B-4 3.1.1.2: everybody may use at least 64.
+    """
+    return _number(text, 1, 64)
+
+
+def bind(text: str) -> Bind:
+    """Take ``127.0.0.1:5000``, ``[::1]:5000`` or ``localhost:5000``."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host:
+        raise ValueError(f"must be an address and a port, not {text!r}")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError("must have an IPv6 address in brackets: [::1]:5000")
+    return Bind(host, _number(port, 1, 65535))
+
+
+def base_url(text: str) -> BaseURL:
+    """Take ``https://example.com`` or ``https://example.com/auth``."""
+    try:
+        parts = urlsplit(text.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError("must begin with https:// or http:// and a host")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must be scheme, host and path alone")
+    if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
+        return BaseURL(parts.scheme, f"{_bracketed(host)}:{port}",
+                       parts.path.rstrip("/"))
+    return BaseURL(parts.scheme, _bracketed(host), parts.path.rstrip("/"))
+
+
+def secret_key(text: str) -> str:
+    """Take a key that nobody guesses (ASVS 5.0 13.2.3)."""
+    if len(text) < SHORTEST_KEY or len(set(text)) < DISTINCT_IN_KEY:
+        raise ValueError(
+            f"is too weak: it needs {SHORTEST_KEY} random characters, as "
+            "`python3 -c 'import secrets; print(secrets.token_urlsafe())'` "
+            "prints them")
+    return text
+
+
+def mail_address(text: str) -> str:
+    """Take one plain mail address, without a name around it."""
+    try:
+        return canonical_email(text, local_names=True)
+    except InvalidInput:
+        raise ValueError("must be one plain mail address") from None
+
+
+def networks(text: str) -> Tuple[Network, ...]:
+    """Take networks or addresses, separated by commas."""
+    try:
+        return tuple(ipaddress.ip_network(each.strip())
+                     for each in text.split(","))
+    except ValueError as error:
+        raise ValueError(
+            f"must be networks such as 10.0.0.0/8, but {error}") from None
+
+
+def _number(text: str, least: int, most: int) -> int:
+    """Take a whole number within bounds."""
+    if (not text.isdecimal() or not text.isascii() or len(text) > 6
+            or not least <= int(text) <= most):
+        raise ValueError(
+            f"must be a whole number from {least} to {most}, not {text!r}")
+    return int(text)
+
+
+def _bracketed(host: str) -> str:
+    """Put an IPv6 address in brackets, as URLs have it."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_loopback(host: str) -> bool:
+    """Say whether a host name or address means this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""Tables, and the only SQL of the house."""

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""The only file that knows which SQLAlchemy this is, 1.3 or 2.x."""
+
+from typing import Any
+
+from sqlalchemy import __version__ as SQLALCHEMY_VERSION
+from sqlalchemy.engine import Engine
+
+try:
+    from sqlalchemy.orm import declarative_base
+except ImportError:
+    from sqlalchemy.ext.declarative import declarative_base
+
+__all__ = ["SQLALCHEMY_VERSION", "declarative_base", "execute_raw",
+           "url_text"]
+
+
+def execute_raw(connection: Any, statement: str) -> None:
+    """Send a statement to the driver as it is, past SQLAlchemy.
+
+    What 1.3 calls ``execute(str)`` and 2.x ``exec_driver_sql`` is one call
+    on the driver's own connection.
+    """
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statement)
+    finally:
+        cursor.close()
+
+
+def url_text(engine: Engine) -> str:
+    """Return the engine's URL with its password masked."""
+    return repr(engine.url)

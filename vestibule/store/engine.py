@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""How a database is opened: the engine and its settings for each kind."""
+
+import os
+import sqlite3
+import time
+from typing import Any, Tuple
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.url import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from vestibule.store.compat import execute_raw
+
+try:
+    import psycopg2
+except ImportError:
+    psycopg2 = None
+
+BUSY_TIMEOUT_SECONDS = 5
+CONNECT_TIMEOUT_SECONDS = 3
+POOL_SIZE = 16
+WAL_TRIES = 50
+# Execution option: what runs on such an engine only reads.
+READS_ONLY = "vestibule_reads_only"
+
+
+def open_engine(url: str) -> Engine:
+    """Return the engine for a SQLite or PostgreSQL URL, settings applied.
+
+    ``postgresql://`` means psycopg2, whatever the SQLAlchemy at hand would
+    take it for. Raises ``ValueError`` with a sentence for an operator where
+    the URL is unusable, and ``ModuleNotFoundError`` where its driver is not
+    installed. Nothing is connected yet, but for SQLite, whose file is made
+    and set to write-ahead logging.
+    """
+    kind, spelled = _kind_and_url(url)
+    if kind == "sqlite":
+        return _open_sqlite(spelled)
+    return create_engine(
+        spelled, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=True,
+        pool_timeout=CONNECT_TIMEOUT_SECONDS,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
+
+
+def _kind_and_url(url: str) -> Tuple[str, str]:
+    """Tell which kind of database a URL names, and spell its driver out."""
+    scheme, colon, rest = url.partition(":")
+    kind, _, driver = scheme.partition("+")
+    if not colon or kind not in ("sqlite", "postgresql", "postgres"):
+        raise ValueError(
+            "the database URL must begin with sqlite: or postgresql:")
+    if kind == "sqlite":
+        return kind, url
+    if driver not in ("", "psycopg2"):
+        raise ValueError("PostgreSQL is spoken through psycopg2 only: "
+                         "use postgresql+psycopg2://…")
+    if psycopg2 is None:
+        raise ModuleNotFoundError(
+            "PostgreSQL needs its driver: pip install 'vestibule[postgres]'")
+    return "postgresql", f"postgresql+psycopg2:{rest}"
+
+
+def _open_sqlite(url: str) -> Engine:
+    """Return an engine whose transactions are begun by us.
+
+    ``isolation_level=None`` keeps the driver from beginning them its own
+    way: a deferred transaction that reads and then writes fails at once with
+    "database is locked", whatever the timeout (SQLite documentation,
+    "Transactions", 2.2).
+    """
+    options: Any = {}
+    if _is_file(url):
+        _make_private(str(make_url(url).database))
+        options = {"poolclass": QueuePool, "pool_size": POOL_SIZE,
+                   "max_overflow": 0,
+                   "pool_timeout": BUSY_TIMEOUT_SECONDS}
+    engine = create_engine(url, connect_args={
+        "timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None,
+        "check_same_thread": False}, **options)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    if _is_file(url):
+        _use_write_ahead_log(engine)
+    return engine
+
+
+def _is_file(url: str) -> bool:
+    """Say whether a SQLite URL names a file, and no database in memory."""
+    try:
+        name = make_url(url).database
+    except ArgumentError:
+        raise ValueError("the database URL is malformed") from None
+    return bool(name) and name != ":memory:"
+
+
+def _make_private(name: str) -> None:
+    """Make the file, where there is none yet, so that only its owner reads it.
+
+    SQLite gives its log and index files the same permissions.
+    Raises ``ValueError`` where the file cannot be made.
+    """
+    try:
+        os.close(os.open(name, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise ValueError(f"{name} cannot be used: "
+                         f"{(error.strerror or str(error)).lower()}") from None
+
+
+def _set_up_sqlite(connection: Any, record: Any) -> None:
+    """Give each new connection what SQLite does not remember in the file.
+
+    ``synchronous=FULL``: a commit that was acknowledged survives a loss of
+    power (requirement R137).
+    """
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    """Take the write lock at once, unless the engine at hand only reads."""
+    if not connection.get_execution_options().get(READS_ONLY):
+        execute_raw(connection, "BEGIN IMMEDIATE")
+
+
+def _use_write_ahead_log(engine: Engine) -> None:
+    """Switch the file to write-ahead logging, which it then remembers.
+
+    The switch wants the file for itself and does not wait for it, so that
+    two processes which open a new file at once have to take turns.
+    """
+    reader = engine.execution_options(**{READS_ONLY: True})
+    for tries_left in reversed(range(WAL_TRIES)):
+        try:
+            with reader.connect() as connection:
+                execute_raw(connection, "PRAGMA journal_mode=WAL")
+            return
+        except (OperationalError, sqlite3.OperationalError) as error:
+            if not tries_left or "locked" not in str(error):
+                raise
+        time.sleep(0.1)

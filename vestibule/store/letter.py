@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""The table of letters: the outbox, written with what causes a letter.
+
+A letter holds no secret. Its life: ``queued`` until it is ``sent``, or
+``dropped`` (there is nobody to send it to, or a newer one of its kind takes
+its place), or ``dead`` after the last try.
+"""
+
+from datetime import datetime
+from typing import List, NamedTuple, Optional
+
+from sqlalchemy import Column, Index, Integer, String, Text, desc, func
+
+from vestibule.store.db import DB
+from vestibule.store.tables import UUID_TEXT, Base, Timestamp, new_id
+
+QUEUED, SENT, DROPPED, DEAD = "queued", "sent", "dropped", "dead"
+
+
+class Letter(Base):
+    """A mail to be sent to one address, or that was."""
+
+    __tablename__ = "letters"
+    __table_args__ = (
+        Index("ix_letters_due", "state", "next_try_at"),
+        Index("ix_letters_recipient", "recipient", "kind", "created_at"))
+
+    id: str = Column(UUID_TEXT, primary_key=True, default=new_id)
+    recipient: str = Column(String(254), nullable=False)
+    kind: str = Column(String(32), nullable=False)
+    user_id: Optional[str] = Column(UUID_TEXT)
+    state: str = Column(String(16), nullable=False)
+    attempts: int = Column(Integer, nullable=False, default=0)
+    next_try_at: datetime = Column(Timestamp, nullable=False)
+    created_at: datetime = Column(Timestamp, nullable=False)
+    settled_at: Optional[datetime] = Column(Timestamp)
+    last_error: Optional[str] = Column(Text)
+
+
+class Outcome(NamedTuple):
+    """What became of a try: the letter's new state, and why."""
+
+    state: str
+    next_try_at: datetime
+    error: Optional[str] = None
+
+
+class LetterStore:
+    """Reads and writes letters: one statement a method."""
+
+    def __init__(self, db: DB) -> None:
+        """Work on this database, inside its open transaction if any."""
+        self._db = db
+
+    def add(self, letter: Letter) -> None:
+        """Store a letter to be sent."""
+        with self._db.transaction() as work:
+            work.add(letter)
+            work.flush()
+
+    def due(self, now: datetime, limit: int) -> List[Letter]:
+        """Return up to ``limit`` queued letters whose time has come."""
+        with self._db.reading() as work:
+            found: List[Letter] = (
+                work.query(Letter)
+                .filter(Letter.state == QUEUED, Letter.next_try_at <= now)
+                .order_by(Letter.next_try_at, Letter.id).limit(limit).all())
+        return found
+
+    def claim(self, letter: Letter, until: datetime) -> bool:
+        """Take a due letter for oneself until an instant; say whether it is.
+
+        The number of attempts is the ticket: of any number of workers that
+        saw the letter with it, one UPDATE finds it unchanged.
+        """
+        with self._db.transaction() as work:
+            claimed = (
+                work.query(Letter)
+                .filter(Letter.id == letter.id, Letter.state == QUEUED,
+                        Letter.attempts == letter.attempts)
+                .update({Letter.attempts: letter.attempts + 1,
+                         Letter.next_try_at: until},
+                        synchronize_session=False))
+        return bool(claimed)
+
+    def has_newer(self, letter: Letter) -> bool:
+        """Say whether a newer letter of this kind waits for the address."""
+        with self._db.reading() as work:
+            return work.query(Letter.id).filter(
+                Letter.recipient == letter.recipient,
+                Letter.kind == letter.kind, Letter.state == QUEUED,
+                Letter.created_at > letter.created_at).first() is not None
+
+    def settle(self, letter_id: str, outcome: Outcome, now: datetime) -> None:
+        """Write down what became of a try."""
+        over = None if outcome.state == QUEUED else now
+        with self._db.transaction() as work:
+            work.query(Letter).filter(Letter.id == letter_id).update(
+                {Letter.state: outcome.state,
+                 Letter.next_try_at: outcome.next_try_at,
+                 Letter.last_error: outcome.error,
+                 Letter.settled_at: over}, synchronize_session=False)
+
+    def next_due_at(self) -> Optional[datetime]:
+        """Return when the next queued letter is due, if there is one."""
+        with self._db.reading() as work:
+            found: Optional[datetime] = (
+                work.query(func.min(Letter.next_try_at))
+                .filter(Letter.state == QUEUED).scalar())
+        return found
+
+    def newest(self, limit: int) -> List[Letter]:
+        """Return the newest letters of any state."""
+        with self._db.reading() as work:
+            found: List[Letter] = (
+                work.query(Letter)
+                .order_by(desc(Letter.created_at), Letter.id)
+                .limit(limit).all())
+        return found

@@ -1,0 +1,12 @@
+#!/usr/bin/env python3
+"""Every model in one place, for whoever needs all tables at once."""
+
+from vestibule.store.event import Event
+from vestibule.store.letter import Letter
+from vestibule.store.one_time_token import OneTimeToken
+from vestibule.store.session import Session
+from vestibule.store.tables import Base
+from vestibule.store.user import User
+
+MODELS = (User, Session, OneTimeToken, Letter, Event)
+METADATA = Base.metadata
