@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""Letters, proved against a real SMTP server and a real Maildir."""
