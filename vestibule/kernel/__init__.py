@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""The rules that every feature stands on; it knows no HTTP."""

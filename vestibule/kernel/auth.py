@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""Auth: the public Python API, and tasks 5, 7 to 10, 12, 13, 16 and 18.
+
+``Auth(DB("sqlite:///my.db"))`` is all a program needs. Each verb says in a
+few lines what happens; the rules are in the modules beside this one.
+"""
+
+import uuid
+from typing import Any, Dict, List, Optional
+
+from vestibule.base.errors import (
+    Forbidden, IdentifierTaken, InvalidCredentials, InvalidInput,
+    InvalidToken, SessionRequired, merged)
+from vestibule.base.identifiers import canonical_email
+from vestibule.base.origin import LIBRARY, Origin
+from vestibule.kernel.audit import Audit
+from vestibule.kernel.one_time_tokens import RESET, OneTimeTokens
+from vestibule.kernel.outbox import (
+    PASSWORD_CHANGED_LETTER, RESET_LETTER, Outbox)
+from vestibule.kernel.passwords import Passwords, is_usable, normal_form
+from vestibule.kernel.sessions import Sessions
+from vestibule.store.db import (
+    DB, DBAPIError, IntegrityError, NoResultFound, User)
+
+
+def _hash_password(password: str) -> bytes:
+    """Return the salted bcrypt hash of a password (task 5)."""
+    return Passwords().hash(password)
+
+
+def _generate_uuid() -> str:
+    """Return a new random UUID as text (task 9)."""
+    return str(uuid.uuid4())
+
+
+class Auth:
+    """Registration, credentials, sessions and recovery of users."""
+
+    def __init__(self, db: DB, passwords: Optional[Passwords] = None,
+                 audit: Optional[Audit] = None,
+                 local_names: bool = True) -> None:
+        """Work on this database.
+
+        ``passwords`` holds the policy and the cost; by default any password
+        but the empty one will do. ``local_names`` takes addresses such as
+        ``me@localhost``.
+        """
+        self.db = self._db = db
+        self._local_names = local_names
+        self.passwords = passwords or Passwords()
+        self.audit = audit or Audit(db)
+        self.sessions = Sessions(db, self.audit)
+        self.tokens = OneTimeTokens(db)
+        self.outbox = Outbox(db)
+
+    def register_user(self, email: str, password: str,
+                      origin: Origin = LIBRARY) -> User:
+        """Register somebody and return the new user (task 7).
+
+        Raises ``IdentifierTaken``, which is a ``ValueError``, where the
+        address is registered, also by somebody else at the same instant, and
+        ``InvalidInput`` for an unfit address or password.
+        """
+        canonical = self._fit_to_register(email, password)
+        hashed_password = self.passwords.hash(password)
+        try:
+            with self._db.transaction():
+                user = self._db.add_user(canonical, hashed_password)
+                self.audit.record("user.registered", user.id, user.id, origin)
+        except IntegrityError:
+            raise IdentifierTaken() from None
+        return user
+
+    def valid_login(self, email: str, password: str) -> bool:
+        """Say whether these credentials are right (task 8)."""
+        try:
+            self.authenticate(email, password)
+        except (InvalidCredentials, InvalidInput):
+            return False
+        return True
+
+    def authenticate(self, email: str, password: str,
+                     origin: Origin = LIBRARY) -> User:
+        """Check an email and its password and return the user.
+
+        Raises ``InvalidCredentials`` for a wrong password and for a user who
+        is unknown, disabled or without a usable hash alike, always at the
+        cost of one hash, and ``InvalidInput`` for what cannot be a password
+        at all, before anybody is looked up.
+        """
+        normal_form(password)
+        user = self._find(email)
+        stored = None if user is None else user.hashed_password
+        right = self.passwords.verify(password, stored)
+        if user is None or not right or user.disabled_at is not None:
+            self.audit.record(
+                "login.refused", None if user is None else user.id,
+                self.audit.masked(email), origin, reason=_reason(user))
+            raise InvalidCredentials()
+        self._keep_up_to_date(user, password)
+        return user
+
+    def create_session(self, email: str) -> Optional[str]:
+        """Start a session and return the cookie's whole value (task 10).
+
+        It proves nothing: the caller has done that. ``None`` for somebody
+        unknown or disabled.
+        """
+        user = self._find(email)
+        if user is None:
+            return None
+        try:
+            return self.sessions.start(user, proved=())
+        except InvalidCredentials:
+            return None
+
+    def get_user_from_session_id(
+            self, session_id: Optional[str]) -> Optional[User]:
+        """Return the user of a live session, by the cookie's value (task 12).
+        """
+        try:
+            found = self.sessions.resume(session_id)
+            return self._db.find_user_by(id=found.user_id)
+        except (SessionRequired, NoResultFound):
+            return None
+
+    def destroy_session(self, user_id: str) -> None:
+        """End every session of this user, at once (task 13)."""
+        self.sessions.revoke_all(user_id)
+
+    def get_reset_password_token(self, email: str) -> str:
+        """Return a new token that resets the password once (task 16).
+
+        Whoever holds it holds the account: it is for its owner alone. Raises
+        ``Forbidden``, which is a ``ValueError``, for nobody to reset.
+        """
+        user = self._find(email)
+        if user is None or user.disabled_at is not None:
+            raise Forbidden("There is no user with this email.",
+                            "unknown_email")
+        return self.tokens.issue(user.id, RESET)
+
+    def request_reset(self, email: str) -> None:
+        """Have a reset link mailed to this address, if it is somebody's.
+
+        Exactly one row is written, the same for known and unknown addresses;
+        the delivery looks the person up (requirement R053). Raises
+        ``InvalidInput`` for what is no address.
+        """
+        self.outbox.write(RESET_LETTER, self.canonical(email))
+
+    def update_password(self, reset_token: str, password: str) -> None:
+        """Set a new password by a reset token (task 18).
+
+        Raises ``InvalidToken``, which is a ``ValueError``; see ``recover``.
+        """
+        self.recover(reset_token, password)
+
+    def recover(self, reset_token: str, password: str,
+                email: Optional[str] = None,
+                origin: Origin = LIBRARY) -> User:
+        """Spend a reset token on a new password; return its owner.
+
+        In one transaction: the token is used up, the password set, every
+        session and every other reset token of the owner ended, and a letter
+        about it written. A token that came by mail proves the mailbox.
+        Policy comes first: ``InvalidInput`` leaves the token good. Raises
+        ``InvalidToken`` also where ``email`` is given and is not the
+        owner's, or the owner is disabled; nothing is changed then.
+        """
+        expected = None if email is None else self.canonical(email)
+        self.passwords.check(password, "new_password")
+        owner_id = self.tokens.look_at(reset_token, RESET).user_id
+        hashed_password = self.passwords.hash(password)
+        with self._db.transaction():
+            # The user is locked before the token, here as everywhere: two
+            # tokens of one user spent at once must not wait for each other.
+            user = self._db.lock_user(owner_id)
+            token = self.tokens.redeem(reset_token, RESET)
+            if (user is None or user.disabled_at is not None
+                    or expected not in (None, user.email)):
+                raise InvalidToken()
+            changes: Dict[str, Any] = {"hashed_password": hashed_password}
+            if token.sent_to == user.email and not user.email_verified_at:
+                changes["email_verified_at"] = self._db.clock.now()
+            self._db.update_user(user.id, **changes)
+            self.sessions.revoke_all(user.id, origin)
+            self.tokens.revoke_all(user.id, RESET)
+            self.audit.record("password.reset", user.id, user.id, origin)
+            self.outbox.write(PASSWORD_CHANGED_LETTER, user.email, user.id)
+        return user
+
+    def canonical(self, email: str) -> str:
+        """Return the one spelling of an address, or raise ``InvalidInput``.
+        """
+        return canonical_email(email, self._local_names)
+
+    def _fit_to_register(self, email: str, password: str) -> str:
+        """Return the canonical address, or name what is unfit of both."""
+        refusals: List[InvalidInput] = []
+        canonical = ""
+        try:
+            canonical = self.canonical(email)
+        except InvalidInput as refusal:
+            refusals.append(refusal)
+        try:
+            self.passwords.check(password)
+        except InvalidInput as refusal:
+            refusals.append(refusal)
+        if refusals:
+            raise merged(refusals)
+        return canonical
+
+    def _find(self, email: str) -> Optional[User]:
+        """Return the user with this address, if there is one."""
+        try:
+            return self._db.find_user_by(email=self.canonical(email))
+        except (NoResultFound, InvalidInput):
+            return None
+
+    def _keep_up_to_date(self, user: User, password: str) -> None:
+        """Hash a password that was right anew, where its hash is outdated.
+
+        That may fail without harm: the login goes on, the next one tries
+        again, and a password changed meanwhile stays (requirement R016).
+        """
+        if not self.passwords.is_outdated(user.hashed_password):
+            return
+        better = self.passwords.hash(password).decode("ascii")
+        try:
+            self._db.swap_hash(user.id, str(user.hashed_password), better)
+        except DBAPIError:
+            return
+
+
+def _reason(user: Optional[User]) -> str:
+    """Return why a login was refused, for the operator's eyes alone."""
+    if user is None:
+        return "unknown_email"
+    if user.disabled_at is not None:
+        return "disabled"
+    if not is_usable(user.hashed_password):
+        return "unusable_hash"
+    return "wrong_password"

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""SignIn: how every login ends."""
+
+from typing import NamedTuple, Optional, Sequence
+
+from vestibule.base.origin import Origin
+from vestibule.kernel.auth import Auth
+from vestibule.store.db import DB, User
+
+PASSWORD = "pwd"
+
+
+class SignedIn(NamedTuple):
+    """Who is signed in now, and the new session's token for the cookie."""
+
+    user: User
+    session_token: str
+
+
+class SignIn:
+    """The one door: every way in proves something and ends in ``finish``."""
+
+    def __init__(self, db: DB, auth: Auth) -> None:
+        """Sign in the users of ``auth``."""
+        self._db = db
+        self._auth = auth
+
+    def with_password(self, email: str, password: str, origin: Origin,
+                      presented: Optional[str] = None) -> SignedIn:
+        """Sign in by email and password; see ``finish``.
+
+        Raises ``InvalidCredentials`` and leaves the session that was
+        presented alone.
+        """
+        user = self._auth.authenticate(email, password, origin)
+        return self.finish(user, (PASSWORD,), origin, presented)
+
+    def finish(self, user: User, proved: Sequence[str], origin: Origin,
+               presented: Optional[str] = None) -> SignedIn:
+        """Start a session for a user who has proved these things.
+
+        The session that the request presented, if it was live, ends in the
+        same transaction: a login never goes on with an id from before
+        (requirement R010). Raises ``InvalidCredentials`` where the user was
+        disabled or given another password since the proof was checked.
+        """
+        with self._db.transaction():
+            token = self._auth.sessions.start(user, proved, origin)
+            self._auth.sessions.revoke_presented(presented, origin)
+        return SignedIn(user, token)
