@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""What every test can ask for: a clock, a database, the kernel, a client.
+
+Each test that needs a database runs once on each kind that is to be had.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import pytest
+
+from tests.support.client import Client, make_client
+from tests.support.clock import SetClock
+from tests.support.databases import Databases, available
+from vestibule.base.config import Settings, load
+from vestibule.kernel.auth import Auth
+from vestibule.kernel.passwords import Passwords
+from vestibule.store.db import DB
+
+CHEAPEST = 4
+
+
+def pytest_addoption(parser: Any) -> None:
+    """Offer to do without PostgreSQL, or to insist on it."""
+    parser.addoption(
+        "--no-postgresql", action="store_true",
+        help="run the tests on SQLite alone")
+    parser.addoption(
+        "--require-postgresql", action="store_true",
+        help="fail at once where PostgreSQL cannot be started")
+
+
+def pytest_configure(config: Any) -> None:
+    """Find out which kinds of database there are."""
+    folder = tempfile.TemporaryDirectory(prefix="vestibule-tests-")
+    config.databases_folder = folder
+    config.databases = Databases(Path(folder.name))
+    config.database_kinds = available(
+        config.databases, not config.getoption("--no-postgresql"))
+    reason = config.database_kinds["postgresql"]
+    if reason and config.getoption("--require-postgresql"):
+        pytest.exit(f"PostgreSQL is required, but {reason}", returncode=3)
+
+
+def pytest_unconfigure(config: Any) -> None:
+    """Stop what was started."""
+    config.databases.stop()
+    config.databases_folder.cleanup()
+
+
+def pytest_generate_tests(metafunc: Any) -> None:
+    """Run what needs a database on each kind that is to be had."""
+    if "database_kind" in metafunc.fixturenames:
+        kinds: Dict[str, str] = metafunc.config.database_kinds
+        metafunc.parametrize(
+            "database_kind", [kind for kind in kinds if not kinds[kind]])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
+    """Say which databases the suite ran on, and what was left out and why.
+    """
+    terminalreporter.section("databases")
+    for kind, reason in config.database_kinds.items():
+        said = f"left out: {reason}" if reason else "tested"
+        terminalreporter.line(f"{kind}: {said}")
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    """Return a clock to be set."""
+    return SetClock()
+
+
+@pytest.fixture
+def database_url(database_kind: str, pytestconfig: Any,
+                 tmp_path: Path) -> str:
+    """Return the URL of an empty database with all tables."""
+    databases: Databases = pytestconfig.databases
+    return databases.empty(database_kind, tmp_path)
+
+
+@pytest.fixture
+def bare_url(database_kind: str, pytestconfig: Any, tmp_path: Path) -> str:
+    """Return the URL of a database without tables."""
+    databases: Databases = pytestconfig.databases
+    return databases.bare(database_kind, tmp_path)
+
+
+@pytest.fixture
+def db(database_url: str, clock: SetClock) -> Iterator[DB]:
+    """Return an empty database, opened."""
+    opened = DB(database_url, clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def auth(db: DB) -> Auth:
+    """Return the API on an empty database, hashing at the least cost."""
+    return Auth(db, Passwords(CHEAPEST))
+
+
+@pytest.fixture
+def environ(database_url: str, tmp_path: Path,
+            monkeypatch: pytest.MonkeyPatch) -> Dict[str, str]:
+    """Return the environment of a development service, hashing cheaply.
+
+    The test runs in a folder of its own, for that is where such a service
+    keeps its mailbox when the database is no file.
+    """
+    monkeypatch.chdir(tmp_path)
+    return {"VESTIBULE_PROFILE": "development",
+            "VESTIBULE_DATABASE_URL": database_url,
+            "VESTIBULE_SECRET_KEY": "a key for tests, 0123456789abcdef",
+            "VESTIBULE_BCRYPT_COST": str(CHEAPEST)}
+
+
+@pytest.fixture
+def settings(environ: Dict[str, str]) -> Settings:
+    """Return the settings of a development service."""
+    return load(environ).settings
+
+
+@pytest.fixture
+def client(settings: Settings, clock: SetClock) -> Iterator[Client]:
+    """Return a client of a development service on an empty database."""
+    made = make_client(settings, clock)
+    yield made
+    made.services.db.close()
+
+
+@pytest.fixture
+def production(environ: Dict[str, str], clock: SetClock
+               ) -> Iterator[Client]:
+    """Return a client of a production service at https://example.com.
+
+    Its letters wait in the outbox: nobody delivers them.
+    """
+    # Hashing at production's least cost would take the suite its time; the
+    # cost is the one thing that is not as in production.
+    settings = load(dict(
+        environ, VESTIBULE_PROFILE="production",
+        VESTIBULE_BCRYPT_COST="10", VESTIBULE_BASE_URL="https://example.com",
+        VESTIBULE_SMTP_URL="smtp://127.0.0.1:9",
+        VESTIBULE_MAIL_FROM="mail@example.com")).settings
+    made = make_client(settings._replace(bcrypt_cost=CHEAPEST), clock)
+    yield made
+    made.services.db.close()
+
+
+def pytest_collection_modifyitems(items: List[Any]) -> None:
+    """Run the rules for the source first: they are fast and tell most."""
+    items.sort(key=lambda item: "test_architecture" not in item.nodeid)

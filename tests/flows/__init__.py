@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""Whole journeys through the service, as people make them."""

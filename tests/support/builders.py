@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""What tests of the store and the kernel begin with, and look at after."""
+
+import re
+from contextlib import contextmanager
+from typing import Any, Iterator, List, Optional
+
+from sqlalchemy import text
+
+from vestibule.kernel.auth import Auth
+from vestibule.kernel.delivery import Delivery, Sender
+from vestibule.mail.message import Mailer, Message
+from vestibule.store.db import DB, User
+from vestibule.store.letter import Letter, LetterStore
+from vestibule.store.models import METADATA
+
+EMAIL, PASSWORD = "bob@example.com", "correct horse battery"
+HASH = "$2b$04$abcdefghijklmnopqrstuuUWMJ1JJFKUHBn0FRm9TUbTJD3hQ5oTO"
+BASE_URL = "https://example.com/auth"
+TOKEN_IN_LINK = re.compile(r"token=([A-Za-z0-9_-]+)")
+
+# How each database is told to refuse a statement.
+REFUSE = {
+    "sqlite": ["""
+        CREATE TRIGGER refuse BEFORE {event} ON {table}
+        BEGIN SELECT RAISE(ABORT, 'refused by a test'); END"""],
+    "postgresql": ["""
+        CREATE FUNCTION refuse() RETURNS trigger AS $$
+        BEGIN RAISE EXCEPTION 'refused by a test'; END $$
+        LANGUAGE plpgsql""", """
+        CREATE TRIGGER refuse BEFORE {event} ON {table}
+        FOR EACH ROW EXECUTE PROCEDURE refuse()"""],
+}
+ALLOW = {
+    "sqlite": ["DROP TRIGGER refuse"],
+    "postgresql": ["DROP FUNCTION refuse() CASCADE"],
+}
+
+
+class Postbox(Mailer):
+    """Takes letters as a mail server does: it keeps them, or refuses."""
+
+    def __init__(self, *refusals: Exception) -> None:
+        """Raise these, one at each letter, and take those that follow."""
+        self.taken: List[Message] = []
+        self.refusals = list(refusals)
+
+    def send(self, message: Message) -> None:
+        """Take the letter, unless there is a refusal left."""
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.taken.append(message)
+
+
+def make_user(auth: Auth, email: str = EMAIL,
+              password: str = PASSWORD) -> User:
+    """Register Bob, or somebody else."""
+    return auth.register_user(email, password)
+
+
+def make_delivery(auth: Auth, mailer: Mailer) -> Delivery:
+    """Return a delivery of this API's letters."""
+    return Delivery(auth.db, auth,
+                    Sender(mailer, "Example", BASE_URL, "help@example.com"))
+
+
+def letters(db: DB) -> List[Letter]:
+    """Return all letters, the newest first."""
+    return LetterStore(db).newest(100)
+
+
+def token_in(message: Message) -> str:
+    """Return the reset token of the link in a letter."""
+    found = TOKEN_IN_LINK.search(message.text)
+    assert found is not None
+    return found.group(1)
+
+
+def store_hash(db: DB, user: User, stored: Optional[str]) -> None:
+    """Put a hash in the table as it is."""
+    run_sql(db, "UPDATE users SET hashed_password = :stored WHERE id = :id",
+            stored=stored, id=user.id)
+
+
+def run_sql(db: DB, statement: str, **values: Any) -> None:
+    """Run one statement in a transaction of its own."""
+    with db.engine.begin() as connection:
+        connection.execute(text(statement), values)
+
+
+def count(db: DB, table: str) -> int:
+    """Return how many rows a table holds."""
+    with db.reading() as work:
+        found: int = work.execute(
+            text(f"SELECT count(*) FROM {table}")).scalar()
+    return found
+
+
+def everything(db: DB) -> str:
+    """Return each row of each table as text, to be searched or compared."""
+    lines = []
+    with db.reading() as work:
+        for table in METADATA.sorted_tables:
+            rows = work.execute(text(f"SELECT * FROM {table.name}"))
+            lines += [f"{table.name} {tuple(row)}" for row in rows]
+    return "\n".join(sorted(lines))
+
+
+@contextmanager
+def refusing(db: DB, event: str, table: str) -> Iterator[None]:
+    """Have the database itself refuse ``INSERT``, say, for a while."""
+    kind = db.engine.dialect.name
+    for statement in REFUSE[kind]:
+        run_sql(db, statement.format(event=event, table=table))
+    try:
+        yield
+    finally:
+        for statement in ALLOW[kind]:
+            run_sql(db, statement)

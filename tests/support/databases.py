@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""The databases that the suite runs on, each test on an empty one."""
+
+import shutil
+from pathlib import Path
+from typing import Dict, Optional
+
+from sqlalchemy import create_engine, text
+
+from tests.support.postgresql import Cluster, NoPostgreSQL
+from vestibule.store.db import DB
+from vestibule.store.models import METADATA
+from vestibule.store.schema import upgrade
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+
+class Databases:
+    """Hands out empty databases with the schema, of either kind."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep what is made for the whole run in this folder."""
+        self._folder = folder
+        self._cluster: Optional[Cluster] = None
+        self._template: Optional[Path] = None
+        self._postgresql_url = ""
+        self._count = 0
+
+    def cluster(self) -> Cluster:
+        """Return the PostgreSQL cluster, started when first asked for."""
+        if self._cluster is None:
+            self._cluster = Cluster()
+        return self._cluster
+
+    def empty(self, kind: str, folder: Path) -> str:
+        """Return the URL of a database with tables and no rows."""
+        if kind == SQLITE:
+            return self._empty_sqlite(folder)
+        return self._empty_postgresql()
+
+    def bare(self, kind: str, folder: Path) -> str:
+        """Return the URL of a database that has not even tables."""
+        self._count += 1
+        if kind == SQLITE:
+            return f"sqlite:///{folder / f'bare{self._count}.db'}"
+        return self.cluster().create(f"bare{self._count}")
+
+    def stop(self) -> None:
+        """Stop the cluster, if it was started."""
+        if self._cluster is not None:
+            self._cluster.stop()
+
+    def _empty_sqlite(self, folder: Path) -> str:
+        """Copy the one file that was migrated."""
+        if self._template is None:
+            template = self._folder / "template.db"
+            DB(f"sqlite:///{template}").close()
+            self._template = template
+        shutil.copy(self._template, folder / "vestibule.db")
+        return f"sqlite:///{folder / 'vestibule.db'}"
+
+    def _empty_postgresql(self) -> str:
+        """Delete the rows of the one database that was migrated."""
+        if not self._postgresql_url:
+            url = self.cluster().create("vestibule")
+            engine = create_engine(url)
+            upgrade(engine)
+            engine.dispose()
+            self._postgresql_url = url
+        engine = create_engine(self._postgresql_url)
+        with engine.begin() as connection:
+            for table in reversed(METADATA.sorted_tables):
+                connection.execute(text(f"DELETE FROM {table.name}"))
+        engine.dispose()
+        return self._postgresql_url
+
+
+def available(databases: Databases, wanted: bool) -> Dict[str, str]:
+    """Return each kind of database with why it is left out, or nothing."""
+    if not wanted:
+        return {SQLITE: "", POSTGRESQL: "--no-postgresql was given"}
+    try:
+        databases.cluster()
+    except (NoPostgreSQL, ModuleNotFoundError) as reason:
+        return {SQLITE: "", POSTGRESQL: str(reason)}
+    return {SQLITE: "", POSTGRESQL: ""}

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""A service in processes of its own, on a free loopback port."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, Dict, NamedTuple, Optional
+
+from tests.support.postgresql import free_port
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 30
+
+
+class Reply(NamedTuple):
+    """What the service answered."""
+
+    status: int
+    headers: Dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        """The body, read as JSON."""
+        return json.loads(self.text)
+
+
+class Service:
+    """``python3 -m vestibule serve`` in its own process group."""
+
+    def __init__(self, environ: Dict[str, str], folder: Path) -> None:
+        """Run in this folder with these settings; ``start`` begins."""
+        self.port = free_port()
+        self._folder = folder
+        self._environ = dict(
+            environ, PATH=os.environ["PATH"], PYTHONPATH=str(ROOT),
+            VESTIBULE_BIND=f"127.0.0.1:{self.port}")
+        self._process: Optional["subprocess.Popen[bytes]"] = None
+        self.log = folder / f"service-{self.port}.log"
+
+    def __enter__(self) -> "Service":
+        """Start the service and wait for it."""
+        self.start()
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        """Make sure that nothing of it is left."""
+        self.kill()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with open(self.log, "ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "vestibule", "serve"],
+                cwd=self._folder, env=self._environ, stdout=log, stderr=log,
+                start_new_session=True)
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and self._process.poll() is None:
+            try:
+                if self.request("GET", "/health/live").status == 200:
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError(f"it did not start: {self.log.read_text()}")
+
+    def kill(self) -> None:
+        """End all its processes at once, as a loss of power would."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(START_SECONDS)
+
+    def terminate(self) -> int:
+        """Ask it to stop, and return its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(START_SECONDS)
+
+    def request(self, method: str, path: str, body: Any = None,
+                **headers: str) -> Reply:
+        """Send one request, with a JSON body if any, and read the answer.
+
+        Underscores in header names stand for hyphens.
+        """
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        sent = {name.replace("_", "-"): value
+                for name, value in headers.items()}
+        payload = None
+        if body is not None:
+            payload = json.dumps(body)
+            sent["Content-Type"] = "application/json"
+        try:
+            connection.request(method, path, payload, sent)
+            answer = connection.getresponse()
+            return Reply(answer.status, dict(answer.getheaders()),
+                         answer.read().decode("utf-8"))
+        finally:
+            connection.close()

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""The whole service on one page: what it does, and what it stands on."""
+
+from typing import Any, Callable, Iterable, Optional
+
+from flask import Flask
+
+from vestibule.base.config import Settings
+from vestibule.features.account import routes as account
+from vestibule.features.api_document import routes as api_document
+from vestibule.features.health import routes as health
+from vestibule.features.login import routes as login
+from vestibule.features.mailbox import routes as mailbox
+from vestibule.features.recovery import pages as recovery_pages
+from vestibule.features.recovery import routes as recovery
+from vestibule.features.registration import routes as registration
+from vestibule.features.welcome import routes as welcome
+from vestibule.kernel.services import Services, build_services
+from vestibule.web import body, errors, headers, hosts
+from vestibule.web.context import EXTENSION
+
+FEATURES = (welcome, registration, login, account, recovery, recovery_pages,
+            health, api_document)
+DEVELOPMENT_FEATURES = (mailbox,)
+# In this order each request passes them before its view.
+SHARED = (headers, hosts, body, errors)
+
+WSGI = Callable[[Any, Any], Iterable[bytes]]
+
+
+def create_app(settings: Settings,
+               services: Optional[Services] = None) -> Flask:
+    """Return the WSGI application that these settings describe.
+
+    Raises ``ConfigError`` for all that they lack.
+    """
+    app = Flask(__name__)
+    app.extensions[EXTENSION] = services or build_services(settings)
+    app.url_map.merge_slashes = False
+    for part in SHARED:
+        part.init_app(app)
+    for feature in FEATURES:
+        app.register_blueprint(feature.routes)
+    if settings.is_development:
+        for feature in DEVELOPMENT_FEATURES:
+            app.register_blueprint(feature.routes)
+    app.wsgi_app = _under_prefix(  # type: ignore[assignment,method-assign]
+        app.wsgi_app, settings.public_url.prefix)
+    return app
+
+
+def _under_prefix(inner: WSGI, prefix: str) -> WSGI:
+    """Serve the application under a path prefix as well as at the root.
+
+    A proxy may hand the prefix on or strip it; both are understood.
+    """
+    def outer(environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Move the prefix from the path to the script's name."""
+        path = environ.get("PATH_INFO", "")
+        if prefix and (path + "/").startswith(prefix + "/"):
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
+            environ["PATH_INFO"] = path[len(prefix):] or "/"
+        return inner(environ, start_response)
+    return outer

@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""What the signed-in person sees and keeps of themselves."""

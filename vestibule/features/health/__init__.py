@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""Whether the service lives, and whether it can work."""

@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""``GET /health/live`` and ``GET /health/ready``: for those who watch over it.
+"""
+
+from flask import Blueprint, Response
+
+from vestibule.base.errors import Unavailable
+from vestibule.store.schema import is_current
+from vestibule.web.answers import answer
+from vestibule.web.context import services
+
+routes = Blueprint("health", __name__)
+
+
+@routes.route("/health/live", methods=["GET"])
+def live() -> Response:
+    """Say that the process answers; the database is not asked."""
+    return answer({"status": "live"})
+
+
+@routes.route("/health/ready", methods=["GET"])
+def ready() -> Response:
+    """Say that the database answers and has this version's schema."""
+    if not is_current(services().db.engine):
+        raise Unavailable("The database has another schema.", "schema")
+    return answer({"status": "ready"})

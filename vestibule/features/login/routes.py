@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""``POST /sessions`` and ``DELETE /sessions``: tasks 11 and 14."""
+
+from typing import Optional
+
+from flask import Blueprint, Response
+
+from vestibule.base.errors import SessionRequired
+from vestibule.web.answers import answer, see_other
+from vestibule.web.context import origin, services, session_token
+from vestibule.web.cookies import clear_session, set_session
+from vestibule.web.forms import read_texts
+from vestibule.web.guards import current_session, session_required
+
+routes = Blueprint("login", __name__)
+
+
+@routes.route("/sessions", methods=["POST"])
+def log_in() -> Response:
+    """Start a session for an email and its password."""
+    sent = read_texts(("email", "password"))
+    signed_in = services().sign_in.with_password(
+        sent["email"], sent["password"], origin(), _presented())
+    response = answer(
+        {"email": signed_in.user.email, "message": "logged in"})
+    set_session(response, signed_in.session_token,
+                services().settings.public_url)
+    return response
+
+
+@routes.route("/sessions", methods=["DELETE"])
+@session_required
+def log_out() -> Response:
+    """End this session, in every process at once, and go to the start."""
+    services().sessions.revoke(current_session().id, origin())
+    response = see_other(services().settings.public_url, "/")
+    clear_session(response, services().settings.public_url)
+    return response
+
+
+def _presented() -> Optional[str]:
+    """Return the session to be replaced; unclear ones are left alone."""
+    try:
+        return session_token()
+    except SessionRequired:
+        return None

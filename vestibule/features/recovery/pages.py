@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""``/reset``: the page that a mailed link leads to."""
+
+from flask import Blueprint, Response, request
+
+from vestibule.base.errors import InvalidInput, InvalidToken
+from vestibule.web.answers import page
+from vestibule.web.context import origin, services
+from vestibule.web.forms import read_texts
+
+routes = Blueprint("recovery_pages", __name__)
+
+
+@routes.route("/reset", methods=["GET"])
+def show_form() -> Response:
+    """Show the form for a new password.
+
+    It looks nothing up and changes nothing: mail scanners open links too
+    (requirement R062).
+    """
+    return page("reset.html", settings=services().settings,
+                token=request.args.get("token", ""), problem=None)
+
+
+@routes.route("/reset", methods=["POST"])
+def choose_password() -> Response:
+    """Spend the token on the new password, or say what is wrong."""
+    sent = read_texts(("token", "new_password"))
+    settings = services().settings
+    try:
+        services().auth.recover(sent["token"], sent["new_password"],
+                                origin=origin())
+    except (InvalidInput, InvalidToken) as refusal:
+        status = 422 if isinstance(refusal, InvalidInput) else 403
+        return page("reset.html", status, settings=settings,
+                    token=sent["token"], problem=refusal.message)
+    return page("reset_done.html", settings=settings)

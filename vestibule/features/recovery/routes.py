@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""``POST /reset_password`` and ``PUT /reset_password``: tasks 17 and 19."""
+
+from flask import Blueprint, Response
+
+from vestibule.web.answers import answer
+from vestibule.web.context import origin, services
+from vestibule.web.forms import read_texts
+
+routes = Blueprint("recovery", __name__)
+
+
+@routes.route("/reset_password", methods=["POST"])
+def ask_for_reset() -> Response:
+    """Have a reset link mailed; only a trusted caller gets the token.
+
+    In the development profile every caller is trusted. In production known
+    and unknown addresses cost and answer the same.
+    """
+    auth = services().auth
+    email = auth.canonical(read_texts(("email",))["email"])
+    auth.request_reset(email)
+    if not services().settings.is_development:
+        return answer({"email": email, "message": "reset link sent"})
+    token = auth.get_reset_password_token(email)
+    return answer({"email": email, "reset_token": token})
+
+
+@routes.route("/reset_password", methods=["PUT"])
+def reset_password() -> Response:
+    """Spend a reset token on a new password."""
+    sent = read_texts(("reset_token", "new_password"), ("email",))
+    user = services().auth.recover(
+        sent["reset_token"], sent["new_password"], sent.get("email"),
+        origin())
+    return answer({"email": user.email, "message": "Password updated"})

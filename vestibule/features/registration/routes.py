@@ -1,0 +1,23 @@
+#!/usr/bin/env python3
+"""``POST /users``: task 7."""
+
+from flask import Blueprint, Response
+
+from vestibule.base.config import OPEN
+from vestibule.base.errors import Forbidden
+from vestibule.web.answers import answer
+from vestibule.web.context import origin, services
+from vestibule.web.forms import read_texts
+
+routes = Blueprint("registration", __name__)
+
+
+@routes.route("/users", methods=["POST"])
+def register() -> Response:
+    """Register a user, unless registration is for operators only."""
+    if services().settings.registration != OPEN:
+        raise Forbidden("Registration is closed.", "registration_closed")
+    sent = read_texts(("email", "password"))
+    user = services().auth.register_user(
+        sent["email"], sent["password"], origin())
+    return answer({"email": user.email, "message": "user created"})

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Starts the WSGI server, with a delivery thread in each of its processes."""
+
+import errno
+import os
+import socket
+import sys
+import threading
+from typing import Any, Dict
+
+from gunicorn.app.base import BaseApplication
+
+from vestibule import __version__
+from vestibule.app import create_app
+from vestibule.base.config import ConfigError, Settings
+from vestibule.base.setting_values import Bind
+from vestibule.kernel.services import Services, build_services
+from vestibule.store.schema import require_current
+from vestibule.web.context import EXTENSION
+
+MOST_WORKERS = 4
+GRACE_SECONDS = 30
+KEEP_ALIVE_SECONDS = 5
+SHARED_MEMORY = "/dev/shm"
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop by SIGTERM or SIGINT.
+
+    Everything is looked at before the port is opened: raises ``ConfigError``
+    for what the settings lack and for a port that cannot be listened on,
+    and ``SchemaError`` for a database that is not migrated.
+    """
+    if settings.database_url in ("sqlite://", "sqlite:///:memory:"):
+        raise ConfigError(["VESTIBULE_DATABASE_URL names a database in "
+                           "memory, which processes cannot share."])
+    services = build_services(settings)
+    require_current(services.db.engine)
+    services.db.close()
+    _refuse_busy(settings.bind)
+    _Server(settings).run()
+
+
+class _Server(BaseApplication):
+    """Gunicorn with threads, set up by our settings instead of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Keep the settings; Gunicorn calls the other methods."""
+        self._settings = settings
+        self._stop = threading.Event()
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand Gunicorn its configuration."""
+        for name, value in self._options().items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Make the application, once in each worker, after the fork."""
+        app = create_app(self._settings)
+        services: Services = app.extensions[EXTENSION]
+        threading.Thread(target=services.delivery.run, args=(self._stop,),
+                         name="delivery", daemon=True).start()
+        return app
+
+    def _options(self) -> Dict[str, Any]:
+        """Return Gunicorn's configuration.
+
+        Nobody is believed about paths or schemes: the base URL says where
+        the service is, and ``X-Forwarded-For`` is our own affair.
+        """
+        settings = self._settings
+        return {
+            "bind": str(settings.bind),
+            "workers": settings.workers or workers_for_machine(),
+            "worker_class": "gthread",
+            "threads": settings.threads,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "graceful_timeout": GRACE_SECONDS,
+            "worker_tmp_dir": (SHARED_MEMORY if os.path.isdir(SHARED_MEMORY)
+                               else None),
+            "forwarded_allow_ips": "",
+            # From version 25.1 on Gunicorn would open a socket to be steered
+            # by, the same one for every service of a user.
+            "control_socket_disable": True,
+            "loglevel": "warning",
+            "when_ready": lambda server: _announce(settings),
+            "worker_exit": lambda server, worker: self._stop.set(),
+        }
+
+
+def workers_for_machine() -> int:
+    """Return how many processes suit this machine's cores."""
+    return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+
+
+def _refuse_busy(bind: Bind) -> None:
+    """Raise ``ConfigError`` where nobody can listen at the address."""
+    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((bind.host, bind.port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            reason = "another program listens there already"
+        else:
+            reason = (error.strerror or str(error)).lower()
+        raise ConfigError([f"VESTIBULE_BIND={bind} cannot be used: {reason}; "
+                           "set another port."]) from error
+
+
+def _announce(settings: Settings) -> None:
+    """Print where everything is, once the port is open."""
+    url = settings.public_url
+    lines = [f"Vestibule {__version__}, {settings.profile} profile, "
+             f"listening on http://{settings.bind}",
+             f"  API            {url}/",
+             f"  API document   {url}/openapi.json",
+             f"  Health         {url}/health/ready"]
+    if settings.is_development:
+        lines += [
+            f"  Pages          {url}/ (in a browser)",
+            f"  Mailbox        {url}/dev/mailbox",
+            "This profile is for trying things out: it takes any password, "
+            "gives reset",
+            "tokens to whoever asks, and keeps letters in the mailbox "
+            "instead of sending",
+            "them. Stop it with Ctrl-C."]
+    print("\n".join(lines), file=sys.stdout, flush=True)

@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Whose request it is: the socket's peer, or what a trusted proxy says."""
+
+import ipaddress
+from typing import Optional, Sequence, Union
+
+from vestibule.base.setting_values import Network
+
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+LONGEST_CHAIN = 32
+
+
+def client_address(peer: Optional[str], forwarded_for: Optional[str],
+                   trusted: Sequence[Network]) -> Optional[str]:
+    """Return the client's address, IPv4-mapped ones as IPv4.
+
+    ``X-Forwarded-For`` is believed only from a trusted peer, and read from
+    the right: the first address that is no trusted proxy is the client's.
+    What stands further left anybody can write (authentik CVE-2023-36456).
+    """
+    address = _parsed(peer)
+    if address is None:
+        return None
+    chain = (forwarded_for or "").split(",")[-LONGEST_CHAIN:]
+    for text in reversed(chain):
+        if not any(address in network for network in trusted):
+            break
+        hop = _parsed(text)
+        if hop is None:
+            break
+        address = hop
+    return str(address)
+
+
+def _parsed(text: Optional[str]) -> Optional[Address]:
+    """Return an address, ``None`` for what is none."""
+    try:
+        address = ipaddress.ip_address((text or "").strip())
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address

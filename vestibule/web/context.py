@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""What belongs to the request at hand, and the services behind it."""
+
+import re
+import uuid
+from typing import Optional
+
+from flask import current_app, g, request
+
+from vestibule.base.origin import Origin
+from vestibule.kernel.services import Services
+from vestibule.web.client_address import client_address
+from vestibule.web.cookies import presented_token
+
+EXTENSION = "vestibule"
+REQUEST_ID_HEADER = "X-Request-Id"
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def services() -> Services:
+    """Return the services that this application was made with."""
+    found: Services = current_app.extensions[EXTENSION]
+    return found
+
+
+def request_id() -> str:
+    """Return this request's id: a sane one that came with it, or a new one.
+    """
+    if "request_id" not in g:
+        given = request.headers.get(REQUEST_ID_HEADER, "")
+        sane = SANE_REQUEST_ID.fullmatch(given)
+        g.request_id = given if sane else str(uuid.uuid4())
+    found: str = g.request_id
+    return found
+
+
+def origin() -> Origin:
+    """Return where this request comes from, for events and sessions."""
+    return Origin(
+        client_address(request.remote_addr,
+                       request.headers.get("X-Forwarded-For"),
+                       services().settings.trusted_proxies),
+        request.headers.get("User-Agent"), request_id())
+
+
+def session_token() -> Optional[str]:
+    """Return the session token that the request's cookie carries, if any.
+
+    Raises ``SessionRequired`` for two cookies that differ.
+    """
+    return presented_token(request.environ.get("HTTP_COOKIE", ""),
+                           services().settings.public_url)

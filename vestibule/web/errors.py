@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""The one table from kind of error to status, and how errors are answered.
+"""
+
+import http
+import logging
+from typing import Any, Dict, Optional, Type
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from vestibule.base.errors import (
+    AuthError, Conflict, FactorRequired, Forbidden, IdentifierTaken,
+    InvalidCredentials, InvalidInput, InvalidToken, NotFound,
+    ReauthenticationRequired, SessionRequired, Throttled, Unavailable)
+from vestibule.store.db import OperationalError, PoolTimeout
+from vestibule.web.answers import PROBLEM_JSON, answer, wants_problem
+from vestibule.web.context import request_id, services
+from vestibule.web.cookies import clear_session
+
+STATUS: Dict[Type[AuthError], int] = {
+    InvalidInput: 422,
+    IdentifierTaken: 400,
+    InvalidCredentials: 401,
+    FactorRequired: 401,
+    SessionRequired: 403,
+    ReauthenticationRequired: 401,
+    Forbidden: 403,
+    InvalidToken: 403,
+    Throttled: 429,
+    NotFound: 404,
+    Conflict: 409,
+    Unavailable: 503,
+}
+CHALLENGE = 'Session realm="vestibule"'
+STEP_UP = ', error="insufficient_user_authentication", max_age=300'
+# RFC 9110's names of these, which Python before 3.13 has otherwise.
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+logger = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """A refusal of the transport: the request is not one we can read."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        """Keep the status, the stable code and a sentence."""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error in the one form, whoever raised it."""
+    app.before_request(_refuse_redirects)
+    app.register_error_handler(AuthError, _answer_kind)
+    app.register_error_handler(Refused, _answer_refused)
+    app.register_error_handler(HTTPException, _answer_http)
+    for storage_error in (OperationalError, PoolTimeout):
+        app.register_error_handler(storage_error, _answer_storage)
+    app.register_error_handler(Exception, _answer_unforeseen)
+
+
+def _refuse_redirects() -> None:
+    """Answer 404 where the router would send the client elsewhere.
+
+    Werkzeug 2.2 merges double slashes whatever it is told, and takes the
+    place to go to from a Host that may be anybody's.
+    """
+    if isinstance(request.routing_exception, RequestRedirect):
+        raise NotFound()
+
+
+def _answer_kind(error: AuthError) -> Response:
+    """Answer one of our own kinds of error."""
+    status = next(STATUS[kind] for kind in type(error).__mro__
+                  if kind in STATUS)
+    response = _error(status, error.code, error.message,
+                      getattr(error, "errors", None))
+    if isinstance(error, (Throttled, Unavailable)):
+        response.headers["Retry-After"] = str(error.retry_after)
+    if status == 401:
+        step_up = isinstance(error, ReauthenticationRequired)
+        response.headers["WWW-Authenticate"] = (
+            CHALLENGE + (STEP_UP if step_up else ""))
+    if isinstance(error, SessionRequired) and error.ended:
+        clear_session(response, services().settings.public_url)
+    return response
+
+
+def _answer_refused(error: Refused) -> Response:
+    """Answer a request that is not ours to read."""
+    return _error(error.status, error.code, error.message)
+
+
+def _answer_http(error: HTTPException) -> Any:
+    """Answer what the router refuses: 404, and 405 with its Allow."""
+    status = error.code or 500
+    if status < 400:
+        return error
+    title = _title(status)
+    response = _error(status, title.lower().replace(" ", "_"), f"{title}.")
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _answer_storage(error: Exception) -> Response:
+    """Answer that the database does not; nobody loses a cookie by it."""
+    logger.error("The database does not answer: %s", type(error).__name__)
+    return _answer_kind(Unavailable())
+
+
+def _answer_unforeseen(error: Exception) -> Response:
+    """Answer a fault of ours, which goes to the log and not to the client.
+    """
+    logger.error("Request %s failed.", request_id(), exc_info=error)
+    return _error(500, "internal_error",
+                  "Something went wrong on our side.")
+
+
+def _error(status: int, code: str, message: str,
+           errors: Optional[Dict[str, Any]] = None) -> Response:
+    """Return the body of a refusal, as RFC 9457 where the client likes it.
+    """
+    if not wants_problem():
+        plain: Dict[str, Any] = {"message": message}
+        if errors:
+            plain["errors"] = errors
+        return answer(plain, status)
+    problem = {"type": "about:blank", "status": status, "detail": message,
+               "title": _title(status), "code": code,
+               "request_id": request_id()}
+    if errors:
+        problem["errors"] = errors
+    return answer(problem, status, PROBLEM_JSON)
+
+
+def _title(status: int) -> str:
+    """Return the name of a status, the same on every Python."""
+    return TITLES.get(status) or http.HTTPStatus(status).phrase
