@@ -92,7 +92,11 @@ class _Server(BaseApplication):
 
 def workers_for_machine() -> int:
     """Return how many processes suit this machine's cores."""
-    return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return min(cores, MOST_WORKERS)
 
 
 def _refuse_busy(bind: Bind) -> None:

@@ -200,7 +200,8 @@ class SmtpSink:
         self._controller = _Controller(
             self._handler, hostname=HOST, port=self.port,
             server_hostname="sink.example", authenticator=self._handler.judge,
-            auth_require_tls=self.security == STARTTLS, **self._tls())
+            auth_require_tls=self.security == STARTTLS,
+            **_tls_settings(self.security, self._certificate))
         self._controller.start()
 
     def stop(self) -> None:
@@ -209,17 +210,6 @@ class SmtpSink:
             self._controller.hang_up()
             self._controller.stop()
             self._controller = None
-
-    def _tls(self) -> Dict[str, Any]:
-        """Return what the server needs to know to speak TLS as it should."""
-        if self.security == CLEAR:
-            return {}
-        assert self._certificate is not None, "TLS needs a certificate"
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*self._certificate)
-        if self.security == IMPLICIT:
-            return {"ssl_context": context}
-        return {"tls_context": context, "require_starttls": True}
 
 
 class _Controller(Controller):
@@ -347,3 +337,16 @@ def _free_port() -> int:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def _tls_settings(security: str, certificate: Optional[Certificate]
+                  ) -> Dict[str, Any]:
+    """Return what the server needs to know to speak TLS as it should."""
+    if security == CLEAR:
+        return {}
+    assert certificate is not None, "TLS needs a certificate"
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    if security == IMPLICIT:
+        return {"ssl_context": context}
+    return {"tls_context": context, "require_starttls": True}

@@ -9,6 +9,7 @@ What is unknown or unusable stops the start, all of it named at once.
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import (
     Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple)
@@ -26,6 +27,10 @@ OPEN, CLOSED = "open", "closed"
 PRODUCTION_BCRYPT_COST = 10
 PRODUCTION_PASSWORD_LENGTH = 15
 LONGEST_SECRET_FILE = 64 * 1024
+MASK = "********"
+USER = re.compile(r"[\w.%+-]*")
+PLACE = re.compile(
+    r"(\[[0-9A-Fa-f:.]+\]|[\w.-]*)(:[0-9]+)?(/[^?@&=#]*)?")
 
 
 class ConfigError(Exception):
@@ -81,8 +86,11 @@ class Settings(NamedTuple):
     @property
     def data_file(self) -> Path:
         """The file beside which the development profile keeps its own."""
-        kind, _, name = self.database_url.partition(":///")
-        return Path(name if kind.startswith("sqlite") else "vestibule.db")
+        kind, _, rest = self.database_url.partition(":///")
+        name = rest.partition("?")[0]
+        if not kind.startswith("sqlite") or name in ("", ":memory:"):
+            name = "vestibule.db"
+        return Path(name)
 
 
 class Setting(NamedTuple):
@@ -203,7 +211,7 @@ def shown(loaded: Loaded) -> List[Tuple[str, str, str]]:
         if text is None:
             value = _default_text(getattr(loaded.settings, setting.field))
         else:
-            value = _masked(text) if setting.secret else text
+            value = _masked(setting, text) if setting.secret else text
         rows.append((setting.name, value,
                      loaded.sources.get(setting.name, "default")))
     return rows
@@ -292,11 +300,20 @@ def _default_text(value: Any) -> str:
     return "" if value in (None, ()) else str(value)
 
 
-def _masked(text: str) -> str:
-    """Return what may be shown of a secret: a URL without its password."""
+def _masked(setting: Setting, text: str) -> str:
+    """Return what may be shown of a secret: a URL's user and place.
+
+    What does not look like a user or a place may be a piece of the password,
+    and a query may hold one too, as libpq's ``?password=`` does.
+    """
     scheme, separator, rest = text.partition("://")
-    if not separator:
-        return "********"
+    if not separator or not setting.field.endswith("_url"):
+        return MASK
     credentials, at, place = rest.rpartition("@")
     user = credentials.partition(":")[0]
-    return f"{scheme}://{user}:********@{place}" if at else text
+    place, question, _ = place.partition("?")
+    masked = place if PLACE.fullmatch(place) else MASK
+    if at:
+        name = user if USER.fullmatch(user) else MASK
+        masked = f"{name}:{MASK}@{masked}"
+    return f"{scheme}://{masked}" + (f"?{MASK}" if question else "")

@@ -7,8 +7,8 @@ from typing import NamedTuple, Optional
 class Origin(NamedTuple):
     """The address, program and request behind a call to the kernel.
 
-    Everything is ``None`` for a call made from Python: the command line and
-    programs that use Vestibule as a library have no request.
+    Everything is ``None`` for a program that uses Vestibule as a library;
+    the command line names itself as the user agent.
     """
 
     ip: Optional[str] = None

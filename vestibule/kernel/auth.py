@@ -20,7 +20,7 @@ from vestibule.kernel.outbox import (
 from vestibule.kernel.passwords import Passwords, is_usable, normal_form
 from vestibule.kernel.sessions import Sessions
 from vestibule.store.db import (
-    DB, DBAPIError, IntegrityError, NoResultFound, User)
+    DB, DBAPIError, IntegrityError, NoResultFound, PoolTimeout, User)
 
 
 def _hash_password(password: str) -> bytes:
@@ -90,9 +90,12 @@ class Auth:
         """
         normal_form(password)
         user = self._find(email)
-        stored = None if user is None else user.hashed_password
+        # A disabled user's hash is not asked: were it right and cheap, the
+        # refusal would cost less than others and tell so.
+        stored = (None if user is None or user.disabled_at is not None
+                  else user.hashed_password)
         right = self.passwords.verify(password, stored)
-        if user is None or not right or user.disabled_at is not None:
+        if user is None or not right:
             self.audit.record(
                 "login.refused", None if user is None else user.id,
                 self.audit.masked(email), origin, reason=_reason(user))
@@ -229,7 +232,7 @@ class Auth:
         better = self.passwords.hash(password).decode("ascii")
         try:
             self._db.swap_hash(user.id, str(user.hashed_password), better)
-        except DBAPIError:
+        except (DBAPIError, PoolTimeout):
             return
 
 

@@ -22,7 +22,9 @@ from vestibule.store.letter import (
     DEAD, DROPPED, QUEUED, SENT, Letter, LetterStore, Outcome)
 
 BATCH = 20
-LEASE = timedelta(minutes=2)
+# Longer than the slowest try: ten seconds for each answer of the mail server,
+# a minute for each of the last two, and twice that where it has two addresses.
+LEASE = timedelta(minutes=10)
 # After the first try 30 s, then twice as long each time, up to an hour: the
 # twentieth and last is half a day later.
 FIRST_PAUSE = timedelta(seconds=30)
@@ -61,7 +63,7 @@ class Delivery:
         """
         while not stop.is_set():
             try:
-                busy = self.send_due() > 0
+                busy = self.send_due(stop) > 0
             except (DBAPIError, PoolTimeout) as error:
                 logger.warning("Letters wait for the database: %s",
                                type(error).__name__)
@@ -69,10 +71,15 @@ class Delivery:
             if not busy:
                 stop.wait(POLL_SECONDS)
 
-    def send_due(self) -> int:
-        """Try every letter that is due now, once; return how many."""
+    def send_due(self, stop: Optional[threading.Event] = None) -> int:
+        """Try a batch of the letters that are due now; return how many.
+
+        Told to stop, it finishes the letter at hand and leaves the others.
+        """
         tried = 0
         for letter in self._letters.due(self._db.clock.now(), BATCH):
+            if stop is not None and stop.is_set():
+                break
             until = self._db.clock.now() + LEASE
             if self._letters.claim(letter, until):
                 self._try(letter)
@@ -91,6 +98,9 @@ class Delivery:
             outcome = Outcome(QUEUED, now + pause_after(attempts), str(error))
             if attempts >= MAXIMUM_ATTEMPTS:
                 outcome = outcome._replace(state=DEAD)
+        except ValueError as error:
+            # A kind that this version does not know, after a step back.
+            outcome = Outcome(DEAD, now, str(error))
         if outcome.error:
             logger.warning("Letter %s (%s), try %d, %s: %s", letter.id,
                            letter.kind, attempts, outcome.state,

@@ -63,7 +63,7 @@ def build_services(settings: Settings,
     Raises ``ConfigError`` for all that the service cannot run with.
     """
     require_service(settings)
-    mailer = _mailer(settings)
+    mailer = open_mailer(settings)
     auth = open_auth(settings, clock)
     db = auth.db
     sender = Sender(mailer, settings.service_name, str(settings.public_url),
@@ -78,13 +78,21 @@ def mailbox_folder(settings: Settings) -> str:
     return str(settings.data_file.with_suffix(".mailbox"))
 
 
-def _mailer(settings: Settings) -> Mailer:
-    """Return what takes letters out of the house, or keeps them in it."""
+def open_mailer(settings: Settings) -> Mailer:
+    """Return what takes letters out of the house, or keeps them in it.
+
+    Nothing is connected. Raises ``ConfigError`` for unusable settings.
+    """
     if settings.is_development:
         return MailboxMailer(mailbox_folder(settings))
     try:
-        return SmtpMailer(
-            parse_smtp_url(settings.smtp_url or ""),
-            f"{settings.service_name} <{settings.mail_from}>")
+        address = parse_smtp_url(settings.smtp_url or "")
     except ValueError as error:
         raise ConfigError([f"VESTIBULE_SMTP_URL: {error}."]) from error
+    sender = f"{settings.service_name} <{settings.mail_from}>"
+    try:
+        return SmtpMailer(address, sender)
+    except ValueError as error:
+        raise ConfigError([
+            "VESTIBULE_SERVICE_NAME and VESTIBULE_MAIL_FROM do not make a "
+            f"sender: {error}."]) from error

@@ -53,8 +53,12 @@ class DB:
             bind=self.engine.execution_options(**{READS_ONLY: True}),
             expire_on_commit=False)
         self._open = threading.local()
-        if self.is_sqlite and not is_current(self.engine):
-            upgrade(self.engine)
+        try:
+            if self.is_sqlite and not is_current(self.engine):
+                upgrade(self.engine)
+        except BaseException:
+            self.engine.dispose()
+            raise
 
     @property
     def is_sqlite(self) -> bool:
@@ -121,6 +125,9 @@ class DB:
         """
         if not attributes:
             raise InvalidRequestError("find_user_by() needs an attribute")
+        for name in attributes:
+            if name not in _columns():
+                raise InvalidRequestError(f"A user has no column {name!r}")
         with self.reading() as session:
             user: Optional[User] = (
                 session.query(User).populate_existing()
@@ -140,7 +147,7 @@ class DB:
         then.
         """
         for name in attributes:
-            if name in FIXED_ATTRIBUTES or name not in _settable():
+            if name in FIXED_ATTRIBUTES or name not in _columns():
                 raise ValueError(f"A user has no attribute {name!r} to set")
         now = self.clock.now()
         values = dict(attributes, updated_at=now)
@@ -218,6 +225,6 @@ def _as_text(hashed_password: Union[str, bytes, None]) -> Optional[str]:
     return hashed_password
 
 
-def _settable() -> List[str]:
+def _columns() -> List[str]:
     """Return the names of the model's attributes that are columns."""
     return [attribute.key for attribute in User.__mapper__.column_attrs]

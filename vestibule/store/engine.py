@@ -37,12 +37,19 @@ def open_engine(url: str) -> Engine:
     and set to write-ahead logging.
     """
     kind, spelled = _kind_and_url(url)
+    try:
+        make_url(spelled)
+    except (ArgumentError, ValueError):
+        raise ValueError("the database URL is malformed") from None
     if kind == "sqlite":
         return _open_sqlite(spelled)
-    return create_engine(
-        spelled, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=True,
-        pool_timeout=CONNECT_TIMEOUT_SECONDS,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
+    try:
+        return create_engine(
+            spelled, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=True,
+            pool_timeout=CONNECT_TIMEOUT_SECONDS,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
+    except ArgumentError as error:
+        raise ValueError(f"the database URL is unusable: {error}") from None
 
 
 def _kind_and_url(url: str) -> Tuple[str, str]:
@@ -82,28 +89,35 @@ def _open_sqlite(url: str) -> Engine:
         "check_same_thread": False}, **options)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    if _is_file(url):
-        _use_write_ahead_log(engine)
+    try:
+        if _is_file(url):
+            _use_write_ahead_log(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
 def _is_file(url: str) -> bool:
     """Say whether a SQLite URL names a file, and no database in memory."""
-    try:
-        name = make_url(url).database
-    except ArgumentError:
-        raise ValueError("the database URL is malformed") from None
+    name = make_url(url).database
     return bool(name) and name != ":memory:"
 
 
 def _make_private(name: str) -> None:
     """Make the file, where there is none yet, so that only its owner reads it.
 
-    SQLite gives its log and index files the same permissions.
-    Raises ``ValueError`` where the file cannot be made.
+    SQLite gives its log and index files the same permissions. A file that is
+    there is never opened: to close it would take away the locks that other
+    connections of this process hold on it (SQLite, "How To Corrupt An SQLite
+    Database File", 2.2). Raises ``ValueError`` where the file cannot be made.
     """
     try:
-        os.close(os.open(name, os.O_CREAT | os.O_RDWR, 0o600))
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if os.path.isdir(name):
+            raise ValueError(
+                f"{name} cannot be used: is a directory") from None
     except OSError as error:
         raise ValueError(f"{name} cannot be used: "
                          f"{(error.strerror or str(error)).lower()}") from None

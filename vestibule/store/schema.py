@@ -14,6 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from vestibule.store.engine import READS_ONLY
+
 HEAD = "0001"
 EMPTY = "base"
 # Any number will do, as long as all Vestibules agree on it: "vest" in ASCII.
@@ -25,9 +27,13 @@ class SchemaError(Exception):
 
 
 def version_of(engine: Engine) -> Optional[str]:
-    """Return the schema's revision, ``None`` for a database without one."""
+    """Return the schema's revision, ``None`` for a database without one.
+
+    It only reads: a writer at work keeps nobody from opening a database.
+    """
+    reader = engine.execution_options(**{READS_ONLY: True})
     try:
-        with engine.connect() as connection:
+        with reader.connect() as connection:
             found: Optional[str] = connection.execute(
                 text("SELECT version_num FROM alembic_version")).scalar()
     except (OperationalError, ProgrammingError) as error:

@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""The command line: ``main.py`` has the program, the rest its commands."""
