@@ -20,13 +20,13 @@ help:
 	@echo
 	@echo 'PYTHON=python3.7    a Python, 3.7 or newer, instead of python3'
 	@echo 'STACK=sqlalchemy2   SQLAlchemy 2.0 instead of 1.3.24'
-	@echo 'ARGS="-k session"   arguments for pytest, for vestibule serve or,'
-	@echo '                    as in ARGS=--upgrade, for uv'
+	@echo 'ARGS="-k session"   arguments for pytest or, as in ARGS=--upgrade,'
+	@echo '                    for uv'
 	@echo
 	@echo 'PYTHON and STACK may be environment variables, too.'
 
 run:
-	@exec tools/with-venv run python tools/run.py $(ARGS)
+	@exec tools/with-venv run python tools/run.py
 
 test:
 	@exec tools/with-venv dev python -m pytest $(ARGS)

@@ -28,12 +28,11 @@ def stand_in(folder: Path, name: str, text: str) -> Path:
     return script
 
 
-def started(folder: Path, environment: Dict[str, str],
-            *arguments: str) -> str:
+def started(folder: Path, environment: Dict[str, str]) -> str:
     """Return what the service would see that ``make run`` starts there."""
     stand_in(folder, "vestibule", VESTIBULE)
     finished = subprocess.run(
-        [sys.executable, str(TOOLS / "run.py"), *arguments],
+        [sys.executable, str(TOOLS / "run.py")],
         cwd=str(folder), env={"PATH": f"{folder}:{PLAIN_PATH}",
                               **environment},
         stdout=subprocess.PIPE, check=True)
@@ -57,12 +56,6 @@ def test_run_serves_in_the_development_profile(tmp_path: Path) -> None:
     """Without any setting, what starts is what a developer wants."""
     assert started(tmp_path, {}) == (
         "serve\nVESTIBULE_PROFILE=development\n")
-
-
-def test_run_hands_its_arguments_on(tmp_path: Path) -> None:
-    """``make run ARGS=...`` reaches the service."""
-    seen = started(tmp_path, {}, "--bind", "127.0.0.1:5001")
-    assert seen.startswith("serve --bind 127.0.0.1:5001\n")
 
 
 def test_run_reads_the_env_file(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ over the development profile, which is chosen here and nowhere else.
 """
 
 import os
-import sys
 from typing import NoReturn
 
 import dotenv
@@ -20,7 +19,7 @@ def main() -> NoReturn:
     """
     dotenv.load_dotenv(".env", override=False)
     os.environ.setdefault("VESTIBULE_PROFILE", "development")
-    os.execvp("vestibule", ["vestibule", "serve", *sys.argv[1:]])
+    os.execvp("vestibule", ["vestibule", "serve"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""Writes what is generated from the settings, after one of them changed.
+
+That is the page ``docs/reference/settings.md`` and the file
+``.env.example``; both are committed, and a test fails where they are stale.
+"""
+
+import re
+import textwrap
+from pathlib import Path
+from typing import Dict, FrozenSet, List
+
+from vestibule.base.config import (
+    CONFIG_FILE, PRODUCTION_BCRYPT_COST, PRODUCTION_PASSWORD_LENGTH, SETTINGS,
+    ConfigError, Setting, Settings, load, require_service, shown)
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "reference" / "settings.md"
+EXAMPLE = ROOT / ".env.example"
+WIDTH = 79
+
+# A sane value of each setting. The key alone is refused, for nobody is to
+# use one that stands here.
+EXAMPLES: Dict[str, str] = {
+    "VESTIBULE_PROFILE": "development",
+    "VESTIBULE_DEVELOPMENT_EXPOSED": "no",
+    "VESTIBULE_BIND": "127.0.0.1:5001",
+    "VESTIBULE_BASE_URL": "https://example.com/auth",
+    "VESTIBULE_DATABASE_URL":
+        "postgresql+psycopg2://vestibule:password@127.0.0.1/vestibule",
+    "VESTIBULE_SECRET_KEY": "change-me",
+    "VESTIBULE_SMTP_URL":
+        "smtp+starttls://user:password@mail.example.com:587",
+    "VESTIBULE_MAIL_FROM": "mail@example.com",
+    "VESTIBULE_SERVICE_NAME": "Example",
+    "VESTIBULE_SUPPORT_ADDRESS": "help@example.com",
+    "VESTIBULE_REGISTRATION": "closed",
+    "VESTIBULE_PASSWORD_MIN_LENGTH": "12",
+    "VESTIBULE_BCRYPT_COST": "13",
+    "VESTIBULE_WORKERS": "2",
+    "VESTIBULE_THREADS": "16",
+    "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
+}
+# What no table of the code says in words.
+NOTES: Dict[str, str] = {
+    "VESTIBULE_PROFILE": "`make run` chooses development.",
+    "VESTIBULE_DEVELOPMENT_EXPOSED":
+        "Whoever reaches such a service can take over every user of it.",
+    "VESTIBULE_BASE_URL":
+        "Without it the address of `VESTIBULE_BIND` is taken, in the "
+        "development profile. Its scheme decides about the cookie's name "
+        "and attributes. In production it is https, unless the host is this "
+        "machine.",
+    "VESTIBULE_DATABASE_URL":
+        "A SQLite file is found from the folder that the program runs in; "
+        "with four slashes the path is absolute.",
+    "VESTIBULE_SECRET_KEY":
+        "`python3 -c 'import secrets; print(secrets.token_urlsafe())'` "
+        "prints one. The development profile makes its own and keeps it "
+        "beside the database.",
+    "VESTIBULE_SMTP_URL":
+        "`smtps://` speaks TLS from the first byte; `smtp://` is clear text "
+        "and for this machine only. Special characters are percent-encoded.",
+    "VESTIBULE_PASSWORD_MIN_LENGTH":
+        f"Not set, it is {PRODUCTION_PASSWORD_LENGTH} in production and 1 in "
+        "development. Production takes no less than 8.",
+    "VESTIBULE_BCRYPT_COST":
+        f"Production takes no less than {PRODUCTION_BCRYPT_COST}.",
+}
+PAGE_HEAD = f"""\
+# Settings
+
+<!-- Written by tools/write_settings.py; change vestibule/base/config.py. -->
+
+A setting comes from the environment, else from the TOML file that
+`{CONFIG_FILE}` names, else from its default. Its name is the same
+everywhere; in the file it stands at the top level, in capitals:
+
+```toml
+VESTIBULE_BIND = "127.0.0.1:5001"
+VESTIBULE_WORKERS = 2
+```
+
+Any setting can be read from a file of its own, which suits secrets:
+`VESTIBULE_SECRET_KEY_FILE=/run/secrets/key` reads `VESTIBULE_SECRET_KEY`.
+
+An unknown name or an unusable value stops every command, with a sentence for
+each. `vestibule config show` prints all values and their sources, secrets
+masked; `vestibule config check` says what keeps the service from starting.
+There are {len(SETTINGS)} settings, and there will be no more than 60:
+[why](../decisions/0015-few-settings-no-options.md).
+"""
+EXAMPLE_HEAD = """\
+# Settings for `make run`, which reads the file .env: copy this one there and
+# take away the # before the lines that you want. What the real environment
+# says wins. Every value is an example and no default; that of the secret key
+# is refused on purpose. Other commands do not read .env. There is more in
+# docs/reference/settings.md.
+"""
+
+
+def main() -> None:
+    """Write both files."""
+    PAGE.write_text(page(), encoding="utf-8")
+    EXAMPLE.write_text(example(), encoding="utf-8")
+
+
+def page() -> str:
+    """Return the reference page of all settings."""
+    return "\n".join([PAGE_HEAD, *(_section(each) for each in SETTINGS)])
+
+
+def example() -> str:
+    """Return the example file, every line of it commented out."""
+    return "\n".join([EXAMPLE_HEAD, *(_lines(each) for each in SETTINGS)])
+
+
+def _section(setting: Setting) -> str:
+    """Return what the page says about one setting."""
+    default = _defaults()[setting.name]
+    facts = [f"Takes {_taken(setting)}.",
+             f"Default: `{default}`." if default else "No default."]
+    if setting.name in _required():
+        facts.append("Production does not start without it.")
+    if setting.secret:
+        facts.append("Its value is a secret and is shown masked.")
+    blocks = [f"## {setting.name}", _filled(_reason(setting)),
+              _filled(" ".join(facts))]
+    if setting.name in NOTES:
+        blocks.append(_filled(NOTES[setting.name]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _lines(setting: Setting) -> str:
+    """Return a setting's lines of the example file."""
+    comment = textwrap.wrap(_reason(setting), WIDTH - 2)
+    return "\n".join([*(f"# {line}" for line in comment),
+                      f"#{setting.name}={EXAMPLES[setting.name]}", ""])
+
+
+def _reason(setting: Setting) -> str:
+    """Return why there is this setting, as a sentence where it is words."""
+    text = setting.reason
+    if text.partition(" ")[0].rstrip(";").isalpha():
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "…")) else f"{text}."
+
+
+def _taken(setting: Setting) -> str:
+    """Return what a setting's parser takes, in its own words.
+
+    Its docstring says it, but for a choice of words, which only a refusal
+    names.
+    """
+    said = (setting.parse.__doc__ or "").strip().split("\n")[0]
+    match = re.fullmatch(r"Take (.+?)\.?", said)
+    assert match is not None, f"{setting.name}: its parser says {said!r}"
+    if match.group(1) != "one of the words":
+        return match.group(1).replace("``", "`")
+    try:
+        setting.parse("")
+    except ValueError as refusal:
+        words = str(refusal)[len("must be "):-len(", not ''")].split(" or ")
+        return " or ".join(f"`{word}`" for word in words)
+    raise AssertionError(f"{setting.name} takes the empty word")
+
+
+def _defaults() -> Dict[str, str]:
+    """Return each setting's default as one would write it, or nothing."""
+    return {name: value for name, value, _ in shown(load({}))}
+
+
+def _required() -> FrozenSet[str]:
+    """Return the settings that production does not start without."""
+    try:
+        require_service(Settings())
+    except ConfigError as error:
+        return frozenset(problem.split()[0] for problem in error.problems)
+    return frozenset()
+
+
+def _filled(text: str) -> str:
+    """Return a paragraph, no line of it too long, no word of it broken."""
+    lines: List[str] = textwrap.wrap(
+        text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
