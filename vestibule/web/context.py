@@ -40,7 +40,7 @@ def origin() -> Origin:
         client_address(request.remote_addr,
                        request.headers.get("X-Forwarded-For"),
                        services().settings.trusted_proxies),
-        request.headers.get("User-Agent"), request_id())
+        _user_agent(), request_id())
 
 
 def session_token() -> Optional[str]:
@@ -50,3 +50,10 @@ def session_token() -> Optional[str]:
     """
     return presented_token(request.environ.get("HTTP_COOKIE", ""),
                            services().settings.public_url)
+
+
+def _user_agent() -> Optional[str]:
+    """Return the client's User-Agent without NUL, which PostgreSQL refuses.
+    """
+    text = request.headers.get("User-Agent")
+    return text and text.replace("\0", "")
