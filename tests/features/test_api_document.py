@@ -23,7 +23,7 @@ CONTRACT = Contract(DOCUMENT)
 CASES = all_cases(CONTRACT)
 # What stands in the router and, on purpose, not in the document.
 STATIC = {"/static/{filename}"}
-PAGES = {"/reset"}
+PAGES = {"/forgot", "/reset"}
 DEVELOPMENT = {"/dev/mailbox", "/dev/mailbox/{letter_id}"}
 AUTOMATIC_METHODS = {"HEAD", "OPTIONS"}
 # Answers that belong to no operation, told of in the introduction.

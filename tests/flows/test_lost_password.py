@@ -73,6 +73,22 @@ def test_the_page_says_what_is_wrong(client: Client) -> None:
     assert "<script>" not in odd.get_data(as_text=True)
 
 
+def test_the_page_for_the_forgetful_tells_nobody_anything(
+        client: Client) -> None:
+    """R053: the same page for known and unknown; the letter is one's own."""
+    client.sign_up()
+    assert client.get("/forgot").status_code == 200
+    pages = {client.request("POST", "/forgot", data={"email": email}).data
+             for email in (BOB["email"], "nobody@example.com")}
+    assert len(pages) == 1
+    assert "/reset?token=" in _reset_link(client)
+    letters = client.get("/dev/mailbox").get_json()["letters"]
+    assert [letter["to"] for letter in letters] == [BOB["email"]]
+    wrong = client.request("POST", "/forgot", data={"email": "no address"})
+    assert wrong.status_code == 422
+    assert "not an email address" in wrong.get_data(as_text=True)
+
+
 def test_letters_are_shown_to_this_machine_alone(client: Client) -> None:
     """The development mailbox is not for the network."""
     for options in ({"environ_base": {"REMOTE_ADDR": "10.0.0.9"}},

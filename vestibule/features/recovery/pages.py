@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""``/reset``: the page that a mailed link leads to."""
+"""``/forgot`` asks for a letter; ``/reset`` is where its link leads to."""
 
 from flask import Blueprint, Response, request
 
@@ -9,6 +9,27 @@ from vestibule.web.context import origin, services
 from vestibule.web.forms import read_texts
 
 routes = Blueprint("recovery_pages", __name__)
+
+
+@routes.route("/forgot", methods=["GET"])
+def show_question() -> Response:
+    """Show the form that asks for whom the letter is."""
+    return page("forgot.html", settings=services().settings, problem=None)
+
+
+@routes.route("/forgot", methods=["POST"])
+def ask_for_letter() -> Response:
+    """Have a reset link mailed, if the address is somebody's.
+
+    Known and unknown addresses get the same page.
+    """
+    settings = services().settings
+    try:
+        services().auth.request_reset(read_texts(("email",))["email"])
+    except InvalidInput:
+        return page("forgot.html", 422, settings=settings,
+                    problem="This is not an email address.")
+    return page("forgot_done.html", settings=settings)
 
 
 @routes.route("/reset", methods=["GET"])
