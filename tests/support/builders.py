@@ -5,7 +5,9 @@ import re
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional
 
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
+from sqlalchemy.engine import Engine
 
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.delivery import Delivery, Sender
@@ -117,3 +119,20 @@ def refusing(db: DB, event: str, table: str) -> Iterator[None]:
     finally:
         for statement in ALLOW[kind]:
             run_sql(db, statement)
+
+
+@contextmanager
+def overheard(engine: Engine) -> Iterator[List[str]]:
+    """Yield what is sent to the database meanwhile."""
+    statements: List[str] = []
+
+    def listen(connection: Any, cursor: Any, statement: str,
+               *rest: Any) -> None:
+        """Write down a statement that is about to run."""
+        statements.append(statement)
+
+    sqlalchemy_event.listen(engine, "before_cursor_execute", listen)
+    try:
+        yield statements
+    finally:
+        sqlalchemy_event.remove(engine, "before_cursor_execute", listen)

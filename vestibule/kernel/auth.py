@@ -63,12 +63,12 @@ class Auth:
         """
         canonical = self._fit_to_register(email, password)
         hashed_password = self.passwords.hash(password)
-        try:
-            with self._db.transaction():
+        with self._db.transaction():
+            try:
                 user = self._db.add_user(canonical, hashed_password)
-                self.audit.record("user.registered", user.id, user.id, origin)
-        except IntegrityError:
-            raise IdentifierTaken() from None
+            except IntegrityError:
+                raise IdentifierTaken() from None
+            self.audit.record("user.registered", user.id, user.id, origin)
         return user
 
     def valid_login(self, email: str, password: str) -> bool:
@@ -191,7 +191,7 @@ class Auth:
             self.tokens.revoke_all(user.id, RESET)
             self.audit.record("password.reset", user.id, user.id, origin)
             self.outbox.write(PASSWORD_CHANGED_LETTER, user.email, user.id)
-        return user
+            return self._db.find_user_by(id=user.id)
 
     def canonical(self, email: str) -> str:
         """Return the one spelling of an address, or raise ``InvalidInput``.

@@ -17,7 +17,7 @@ from vestibule.kernel.outbox import RESET_LETTER
 from vestibule.mail.letters import LetterContext, compose
 from vestibule.mail.message import (
     Mailer, MailRefused, MailUnavailable, message_id)
-from vestibule.store.db import DB, DBAPIError, NoResultFound, PoolTimeout
+from vestibule.store.db import DB, NoResultFound
 from vestibule.store.letter import (
     DEAD, DROPPED, QUEUED, SENT, Letter, LetterStore, Outcome)
 
@@ -64,9 +64,10 @@ class Delivery:
         while not stop.is_set():
             try:
                 busy = self.send_due(stop) > 0
-            except (DBAPIError, PoolTimeout) as error:
-                logger.warning("Letters wait for the database: %s",
-                               type(error).__name__)
+            except Exception as error:
+                # The database is away, or something that nobody thought of:
+                # the letter at hand is due again after its lease.
+                logger.warning("Letters wait: %s", type(error).__name__)
                 busy = False
             if not busy:
                 stop.wait(POLL_SECONDS)
@@ -139,7 +140,8 @@ class Delivery:
             return None
         with self._db.transaction():
             locked = self._db.lock_user(user.id)
-            if locked is None or locked.disabled_at is not None:
+            if (locked is None or locked.disabled_at is not None
+                    or locked.email != letter.recipient):
                 return None
             self._auth.tokens.revoke_superseded(
                 user.id, RESET, letter.created_at)

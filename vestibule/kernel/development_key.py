@@ -3,6 +3,7 @@
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 from vestibule.base.digest import new_secret
@@ -15,10 +16,10 @@ def development_key(data_file: Path) -> str:
     makes it and both use it.
     """
     path = data_file.with_suffix(".key")
-    draft = data_file.with_suffix(f".key.{os.getpid()}")
     if not path.exists():
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-        with open(os.open(draft, flags, 0o600), "w") as file:
+        handle, draft = tempfile.mkstemp(
+            prefix=f"{path.name}.", dir=str(path.parent))
+        with open(handle, "w") as file:
             file.write(new_secret())
         try:
             os.link(draft, path)

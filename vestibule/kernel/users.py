@@ -27,7 +27,8 @@ class Users:
             attributes = {"email": self._auth.canonical(email_or_id)}
         try:
             return self._db.find_user_by(**attributes)
-        except NoResultFound:
+        except (NoResultFound, ValueError):
+            # The latter for NUL and lone surrogates, which are in no id.
             raise NotFound(f"There is no user {email_or_id}.") from None
 
     def page(self, limit: int, after: str = "") -> List[User]:
@@ -48,14 +49,14 @@ class Users:
     def invite(self, email: str, origin: Origin = LIBRARY) -> User:
         """Make a user without a password, who then gets a reset link."""
         canonical = self._auth.canonical(email)
-        try:
-            with self._db.transaction():
+        with self._db.transaction():
+            try:
                 user = self._db.add_user(canonical, None)
-                self._auth.audit.record(
-                    "user.registered", user.id, user.id, origin)
-                self.verify(user, origin)
-        except IntegrityError:
-            raise IdentifierTaken() from None
+            except IntegrityError:
+                raise IdentifierTaken() from None
+            self._auth.audit.record(
+                "user.registered", user.id, user.id, origin)
+            self.verify(user, origin)
         return self.find(user.id)
 
     def verify(self, user: User, origin: Origin = LIBRARY) -> None:
@@ -73,16 +74,16 @@ class Users:
         Reset tokens that went to the old one end. Raises ``IdentifierTaken``.
         """
         canonical = self._auth.canonical(email)
-        try:
-            with self._db.transaction():
+        with self._db.transaction():
+            try:
                 self._db.update_user(
                     user.id, email=canonical,
                     email_verified_at=self._db.clock.now())
-                self._auth.tokens.revoke_all(user.id, RESET)
-                self._auth.audit.record(
-                    "email.changed", user.id, user.id, origin)
-        except IntegrityError:
-            raise IdentifierTaken() from None
+            except IntegrityError:
+                raise IdentifierTaken() from None
+            self._auth.tokens.revoke_all(user.id, RESET)
+            self._auth.audit.record(
+                "email.changed", user.id, user.id, origin)
 
     def disable(self, user: User, origin: Origin = LIBRARY) -> None:
         """Shut the user out at once: sessions and reset tokens end too."""
@@ -101,8 +102,9 @@ class Users:
     def delete(self, user: User, origin: Origin = LIBRARY) -> None:
         """Delete the user with all sessions and tokens, at once."""
         with self._db.transaction():
-            self._db.delete_user(user.id)
-            self._auth.audit.record("user.deleted", user.id, user.id, origin)
+            if self._db.delete_user(user.id):
+                self._auth.audit.record(
+                    "user.deleted", user.id, user.id, origin)
 
     def revoke_sessions(self, user: User, origin: Origin = LIBRARY) -> int:
         """End every session of the user; return how many there were."""

@@ -9,12 +9,14 @@ its place), or ``dead`` after the last try.
 from datetime import datetime
 from typing import List, NamedTuple, Optional
 
-from sqlalchemy import Column, Index, Integer, String, Text, desc, func
+from sqlalchemy import (
+    Column, Index, Integer, String, Text, desc, func, or_)
 
 from vestibule.store.db import DB
 from vestibule.store.tables import UUID_TEXT, Base, Timestamp, new_id
 
 QUEUED, SENT, DROPPED, DEAD = "queued", "sent", "dropped", "dead"
+STATES = (QUEUED, SENT, DROPPED, DEAD)
 
 
 class Letter(Base):
@@ -84,11 +86,15 @@ class LetterStore:
         return bool(claimed)
 
     def has_newer(self, letter: Letter) -> bool:
-        """Say whether a newer letter of this kind waits for the address."""
+        """Say whether a newer letter of this kind takes this one's place.
+
+        That is one that waits for the address, or that went to it already.
+        """
         with self._db.reading() as work:
             return work.query(Letter.id).filter(
                 Letter.recipient == letter.recipient,
-                Letter.kind == letter.kind, Letter.state == QUEUED,
+                Letter.kind == letter.kind,
+                or_(Letter.state == QUEUED, Letter.state == SENT),
                 Letter.created_at > letter.created_at).first() is not None
 
     def settle(self, letter_id: str, outcome: Outcome, now: datetime) -> None:
@@ -109,11 +115,23 @@ class LetterStore:
                 .filter(Letter.state == QUEUED).scalar())
         return found
 
-    def newest(self, limit: int) -> List[Letter]:
-        """Return the newest letters of any state."""
+    def requeue(self, letter_id: str, now: datetime) -> bool:
+        """Let a dead letter be tried anew; say whether there was such one."""
+        with self._db.transaction() as work:
+            requeued = (
+                work.query(Letter).filter_by(id=letter_id, state=DEAD)
+                .update({Letter.state: QUEUED, Letter.attempts: 0,
+                         Letter.next_try_at: now, Letter.settled_at: None},
+                        synchronize_session=False))
+        return bool(requeued)
+
+    def newest(self, limit: int, state: Optional[str] = None) -> List[Letter]:
+        """Return the newest letters, of one state or of any."""
         with self._db.reading() as work:
+            query = work.query(Letter)
+            if state is not None:
+                query = query.filter_by(state=state)
             found: List[Letter] = (
-                work.query(Letter)
-                .order_by(desc(Letter.created_at), Letter.id)
+                query.order_by(desc(Letter.created_at), Letter.id)
                 .limit(limit).all())
         return found
