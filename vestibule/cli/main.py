@@ -6,6 +6,7 @@ import click
 from vestibule import __version__
 from vestibule.cli.config import config
 from vestibule.cli.deliver import deliver
+from vestibule.cli.letters import letters
 from vestibule.cli.migrate import migrate
 from vestibule.cli.refusals import Program
 from vestibule.cli.routes import routes
@@ -13,7 +14,7 @@ from vestibule.cli.serve import serve
 from vestibule.cli.users import users
 from vestibule.cli.version import version
 
-COMMANDS = (serve, migrate, deliver, users, config, routes, version)
+COMMANDS = (serve, migrate, deliver, letters, users, config, routes, version)
 
 
 @click.group(cls=Program,
