@@ -2,7 +2,9 @@
 """How a database is opened: what is refused, and how SQLite is set up."""
 
 import os
+import sqlite3
 import stat
+import threading
 from pathlib import Path
 from typing import List
 
@@ -144,6 +146,25 @@ def test_a_database_in_memory_makes_no_file(
     monkeypatch.chdir(tmp_path)
     DB("sqlite:///:memory:").close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_file_that_another_writes_to_is_waited_for(
+        tmp_path: Path) -> None:
+    """R109: SQLite refuses to switch such a file to WAL, and at once.
+
+    So it is tried again; the first start of several workers depends on it.
+    """
+    path = tmp_path / "users.db"
+    writer = sqlite3.connect(
+        str(path), isolation_level=None, check_same_thread=False)
+    writer.execute("BEGIN IMMEDIATE")
+    lets_go = threading.Timer(0.2, writer.rollback)
+    lets_go.start()
+    db = DB(f"sqlite:///{path}")
+    lets_go.join()
+    writer.close()
+    assert db.add_user("bob@example.com", None).email == "bob@example.com"
+    db.close()
 
 
 def test_a_relative_file_lies_where_the_program_runs(

@@ -137,11 +137,14 @@ def test_a_user_that_was_read_before_is_read_anew(db: DB) -> None:
     """R105: in one transaction, too, the row counts and no memory of it."""
     user = db.add_user(EMAIL, HASH)
     with db.transaction():
-        assert db.find_user_by(id=user.id).name is None
+        # Kept, since SQLAlchemy remembers only what somebody still holds.
+        held = db.find_user_by(id=user.id)
+        assert held.name is None
         db.update_user(user.id, name="Bob")
         assert db.find_user_by(id=user.id).name == "Bob"
+        db.update_user(user.id, name="Robert")
         locked = db.lock_user(user.id)
-        assert locked is not None and locked.name == "Bob"
+        assert locked is held and held.name == "Robert"
     assert user.name is None
 
 
