@@ -23,6 +23,8 @@ from vestibule.kernel.services import build_services
 
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-login.md"
+SESSIONS = ROOT / "docs" / "how-to" / "sessions.md"
+DIALOGUES = [README, TUTORIAL, SESSIONS]
 COMMANDS = ROOT / "docs" / "reference" / "cli.md"
 DECISIONS = ROOT / "docs" / "decisions"
 END_OF_LIFE = DECISIONS / "0019-end-of-life-on-python-3.7.md"
@@ -44,7 +46,7 @@ def type_in(folder: Path, dialogue: Dialogue, address: str) -> str:
 
 @pytest.mark.skipif(shutil.which("curl") is None,
                     reason="there is no curl here to type the requests into")
-@pytest.mark.parametrize("paper", [README, TUTORIAL],
+@pytest.mark.parametrize("paper", DIALOGUES,
                          ids=lambda paper: str(paper.name))
 def test_requests_are_answered_as_printed(
         paper: Path, tmp_path: Path) -> None:
@@ -65,7 +67,7 @@ def test_requests_are_answered_as_printed(
 
 def test_no_request_is_left_untried() -> None:
     """Every line with curl has its answer printed behind it."""
-    for paper in (README, TUTORIAL):
+    for paper in DIALOGUES:
         typed = [block.text for block in blocks(paper)
                  if block.language == "sh" and "curl " in block.text]
         assert typed == [each.typed for each in dialogues(paper)]

@@ -14,16 +14,17 @@ from vestibule.features.mailbox import routes as mailbox
 from vestibule.features.recovery import pages as recovery_pages
 from vestibule.features.recovery import routes as recovery
 from vestibule.features.registration import routes as registration
+from vestibule.features.sessions import routes as sessions
 from vestibule.features.welcome import routes as welcome
 from vestibule.kernel.services import Services, build_services
-from vestibule.web import body, errors, headers, hosts
+from vestibule.web import body, cors, errors, headers, hosts
 from vestibule.web.context import EXTENSION
 
-FEATURES = (welcome, registration, login, account, recovery, recovery_pages,
-            health, api_document)
+FEATURES = (welcome, registration, login, sessions, account, recovery,
+            recovery_pages, health, api_document)
 DEVELOPMENT_FEATURES = (mailbox,)
 # In this order each request passes them before its view.
-SHARED = (headers, hosts, body, errors)
+SHARED = (headers, hosts, cors, body, errors)
 
 WSGI = Callable[[Any, Any], Iterable[bytes]]
 

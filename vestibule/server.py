@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Starts the WSGI server, with a delivery thread in each of its processes."""
+"""Starts the WSGI server, with two loops beside it in each of its processes.
+"""
 
 import errno
 import os
 import socket
 import sys
 import threading
-from typing import Any, Dict
+from typing import Any, Callable, Dict, Optional
 
 from gunicorn.app.base import BaseApplication
 
@@ -20,6 +21,7 @@ from vestibule.web.context import EXTENSION
 
 MOST_WORKERS = 4
 GRACE_SECONDS = 30
+FINISH_SECONDS = 5
 KEEP_ALIVE_SECONDS = 5
 SHARED_MEMORY = "/dev/shm"
 
@@ -48,6 +50,7 @@ class _Server(BaseApplication):
         """Keep the settings; Gunicorn calls the other methods."""
         self._settings = settings
         self._stop = threading.Event()
+        self._housekeeping: Optional[threading.Thread] = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -60,9 +63,24 @@ class _Server(BaseApplication):
         """Make the application, once in each worker, after the fork."""
         app = create_app(self._settings)
         services: Services = app.extensions[EXTENSION]
-        threading.Thread(target=services.delivery.run, args=(self._stop,),
-                         name="delivery", daemon=True).start()
+        self._housekeeping = self._begin(
+            "housekeeping", services.housekeeping.run)
+        self._begin("delivery", services.delivery.run)
         return app
+
+    def _begin(self, name: str, run: Callable[[threading.Event], None]
+               ) -> threading.Thread:
+        """Let a loop run beside the requests until the worker ends."""
+        thread = threading.Thread(
+            target=run, args=(self._stop,), name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _finish(self) -> None:
+        """Let a worker that ends write down what it holds in memory alone."""
+        self._stop.set()
+        if self._housekeeping is not None:
+            self._housekeeping.join(FINISH_SECONDS)
 
     def _options(self) -> Dict[str, Any]:
         """Return Gunicorn's configuration.
@@ -86,7 +104,7 @@ class _Server(BaseApplication):
             "control_socket_disable": True,
             "loglevel": "warning",
             "when_ready": lambda server: _announce(settings),
-            "worker_exit": lambda server, worker: self._stop.set(),
+            "worker_exit": lambda server, worker: self._finish(),
         }
 
 

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 import vestibule
 from tests.support.client import BOB, Client
 from tests.support.contract import (
-    PROBLEM, Contract, body_of, codes, examples, references)
+    FORM, JSON, PROBLEM, Contract, body_of, codes, examples, references)
 from tests.support.contract_cases import Case, all_cases, provoke
 from tests.support.databases import SQLITE
 from vestibule.base.config import Settings, load
@@ -35,6 +35,8 @@ TASKS = {
 # What is different each time, and what stands for it in the examples.
 TOKEN = "yCpQmbgLBBoCI9_iz_Njzam5bYlLeTWLGd5_b-AYTOY"
 REQUEST_ID = "3f9a6c1e-5b7d-4e2a-9c48-0d1e2f3a4b5c"
+SESSION_ID = "bb9c4bc0-8692-45b3-b838-b8514e0fc583"
+USER_ID = "0d5c1a4e-8f0e-4f0b-9a51-2c1c6f1f7f0a"
 
 Answers = Dict[int, List[Any]]
 
@@ -105,7 +107,7 @@ def test_every_code_is_in_the_list_of_codes() -> None:
 
 
 def test_every_example_of_an_answer_is_true(answers: Answers) -> None:
-    """Each was given by the service, but for secrets and request ids."""
+    """Each was given by the service, but for secrets and ids."""
     given: Dict[int, List[Any]] = {}
     for number, case in enumerate(CASES):
         documented = CONTRACT.operations[case.operation].answers[case.status]
@@ -123,9 +125,12 @@ def test_every_example_of_an_answer_is_true(answers: Answers) -> None:
 def _masked(answer: Any) -> Any:
     """Return a JSON body with what is different each time masked."""
     body = body_of(answer)
-    for name, mask in (("reset_token", TOKEN), ("request_id", REQUEST_ID)):
-        if name in body:
-            body[name] = mask
+    for part, name, mask in (
+            (body, "reset_token", TOKEN), (body, "request_id", REQUEST_ID),
+            (body, "id", SESSION_ID), (body.get("user", {}), "id", USER_ID),
+            *((each, "id", SESSION_ID) for each in body.get("sessions", ()))):
+        if name in part:
+            part[name] = mask
     return body
 
 
@@ -138,15 +143,20 @@ def test_every_example_fits_its_schema() -> None:
 
 
 def test_the_examples_of_requests_work_as_printed(client: Client) -> None:
-    """Registering with JSON, and logging in with a form."""
-    for name, kind, sent in (
-            ("register_user", "application/json", "json"),
-            ("log_in", "application/x-www-form-urlencoded", "data")):
+    """One after the other they are a story, in JSON and as forms."""
+    for name, kind, status in (
+            ("register_user", JSON, 200), ("log_in", FORM, 200),
+            ("reauthenticate", JSON, 200), ("change_profile", JSON, 200),
+            ("change_profile", FORM, 200), ("label_session", FORM, 200),
+            ("reauthenticate", FORM, 200), ("change_password", JSON, 204)):
         operation = CONTRACT.operations[name]
         [body] = examples(operation.content[kind])
-        options = {sent: body}
-        answer = client.request(operation.method, operation.path, **options)
-        assert answer.status_code == 200
+        own = client.get("/session").get_json().get("id")
+        options = {"json" if kind == JSON else "data": body}
+        answer = client.request(
+            operation.method, operation.path.format(session_id=own),
+            **options)
+        assert (name, answer.status_code) == (name, status)
 
 
 def test_what_no_operation_promises_is_answered_as_documented(
@@ -231,7 +241,7 @@ def test_every_operation_is_explained() -> None:
     for operation in said:
         assert operation["summary"] and operation["description"].endswith(".")
         assert tags.issuperset(operation["tags"])
-        assert {"200", "303"} & set(operation["responses"])
+        assert {"200", "204", "303"} & set(operation["responses"])
 
 
 def test_the_tasks_are_named() -> None:

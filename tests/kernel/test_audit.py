@@ -20,7 +20,7 @@ from vestibule.kernel.users import Users
 from vestibule.store.db import DB
 from vestibule.store.event import Event, EventStore
 
-ORIGIN = Origin("2001:db8::7", "Browser/1.0", "req-12345")
+ORIGIN = Origin("2001:db8::7", "Browser/1.0", "req-12345", "session-1")
 KEY = "0123456789abcdefghijklmnopqrstuv"
 
 
@@ -38,7 +38,8 @@ def test_an_event_says_what_whom_where_and_when(auth: Auth) -> None:
     event, = EventStore(auth.db).of_user("u")
     assert (event.what, event.user_id, event.target) == (
         "test.done", "u", "t")
-    assert (event.ip, event.user_agent, event.request_id) == ORIGIN
+    assert Origin(event.ip, event.user_agent, event.request_id,
+                  event.session_id) == ORIGIN
     assert event.detail == {"count": 3, "why": "\u00e9"}
     assert before < event.at < auth.db.clock.now()
 
@@ -68,7 +69,7 @@ def test_each_thing_that_happens_is_one_event(auth: Auth) -> None:
     found = all_events(db)
     assert [each.what for each in found] == [
         "user.registered", "session.started", "login.refused",
-        "session.started", "session.revoked", "reset.issued",
+        "session.revoked", "session.started", "reset.issued",
         "session.all_revoked", "password.reset", "user.disabled",
         "user.enabled", "user.deleted"]
     for each in found:
@@ -147,7 +148,7 @@ def test_an_event_that_cannot_be_written_undoes_the_change(
         verbs: List[Any] = [
             lambda: auth.create_session(EMAIL),
             lambda: auth.destroy_session(user.id),
-            lambda: auth.sessions.revoke(str(session)[:36])]
+            lambda: auth.sessions.revoke(str(session)[:36], user.id)]
         for verb in verbs:
             with pytest.raises(Exception, match="refused by a test"):
                 verb()

@@ -24,7 +24,6 @@ from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.users import Users
 from vestibule.store.db import DB, User
-from vestibule.store.session import SessionStore
 
 ROUNDS = 20
 LOGINS = 6
@@ -154,7 +153,7 @@ def test_logins_that_present_one_session_end_it_together(
             tokens = {each.value for each in outcomes}
             assert len(tokens) == 4
             assert auth.get_user_from_session_id(presented) is None
-            stored = {each.id for each in SessionStore(db).of_user(user.id)}
+            stored = {each.id for each in auth.sessions.live(user.id)}
             assert stored == {token[:36] for token in tokens}
             auth.destroy_session(user.id)
         db.close()

@@ -78,7 +78,7 @@ def fill(db: DB) -> None:
     SessionStore(db).add(Session(
         id="s", secret_digest="d", user_id=user.id, amr="pwd",
         created_at=now, authenticated_at=now, last_seen_at=now,
-        idle_expires_at=now, expires_at=now))
+        idle_expires_at=now, expires_at=now, remembered=True))
     OneTimeTokenStore(db).add(OneTimeToken(
         digest="d", purpose="reset", user_id=user.id, created_at=now,
         expires_at=now))

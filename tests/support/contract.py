@@ -7,12 +7,14 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple
 from jsonschema import Draft202012Validator
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 PROBLEM = "application/problem+json"
 METHODS = ("get", "put", "post", "delete", "patch")
 # Headers by which an answer says what no other part of it says: one that is
 # sent and not documented is as wrong as the other way round.
 TELLING_HEADERS = ("X-Request-Id", "Set-Cookie", "Location", "Allow",
-                   "Retry-After", "WWW-Authenticate")
+                   "Retry-After", "WWW-Authenticate", "ETag",
+                   "Vestibule-User", "Vestibule-Email")
 
 
 class Operation(NamedTuple):
@@ -23,6 +25,7 @@ class Operation(NamedTuple):
     path: str
     content: Dict[str, Any]
     answers: Dict[int, Any]
+    needs_session: bool
 
 
 class Contract:
@@ -92,7 +95,8 @@ class Contract:
                            for status, answer in said["responses"].items()}
                 yield Operation(
                     said["operationId"], method.upper(), path,
-                    said.get("requestBody", {}).get("content", {}), answers)
+                    said.get("requestBody", {}).get("content", {}), answers,
+                    {} not in said.get("security", [{}]))
 
     def _header_faults(self, documented: Any, answer: Any) -> Iterator[str]:
         """Yield what is wrong with the headers of an answer."""

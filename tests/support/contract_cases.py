@@ -4,11 +4,13 @@
 What every operation refuses alike is derived; the rest stands in a table.
 """
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 from tests.support.client import BOB, Client, make_client
+from tests.support.clock import SetClock
 from tests.support.contract import PROBLEM, Contract, Operation
 from vestibule.base.config import Settings
 from vestibule.store.schema import EMPTY, downgrade
@@ -16,9 +18,17 @@ from vestibule.store.schema import EMPTY, downgrade
 JSON_HEADERS = {"Content-Type": "application/json"}
 CROSS_SITE = {"Sec-Fetch-Site": "cross-site"}
 # The name of a session that never was, well-formed, so that it is looked up.
-UNKNOWN_SESSION = ("session_id=12345678-1234-4234-8234-123456789012."
-                   + "a" * 43)
+NEVER_WAS = "12345678-1234-4234-8234-123456789012"
+DEAD_COOKIE = {"Cookie": f"session_id={NEVER_WAS}.{'a' * 43}"}
+FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) "
+                         "Gecko/20100101 Firefox/120.0"}
 NEW_PASSWORD = "four new words instead"
+PROFILE = {"name": "Bob", "locale": "en",
+           "picture": "https://example.com/bob.png",
+           "metadata": {"theme": "dark"}}
+MERGE_PATCH = "application/merge-patch+json"
+# Fields that are wrong, where it is not enough to leave them out.
+UNFIT = {"change_profile": {"email": "eve@example.com", "metadata": "dark"}}
 
 Arrange = Callable[["Stage"], Dict[str, Any]]
 
@@ -64,17 +74,30 @@ def transport_cases(operation: Operation) -> Iterator[Case]:
                    _sending(headers=CROSS_SITE))
 
 
+def session_cases(operation: Operation) -> Iterator[Case]:
+    """Yield what an operation for people who are signed in refuses others.
+    """
+    if not operation.needs_session:
+        return
+    yield Case(operation.id, 403, "session_required", _sending())
+    yield Case(operation.id, 403, "session_required",
+               _sending(headers=DEAD_COOKIE))
+    yield Case(operation.id, 503, "unavailable",
+               _without_database(headers=DEAD_COOKIE))
+
+
 def body_cases(operation: Operation) -> Iterator[Case]:
     """Yield what an operation with a body refuses about it."""
     if not operation.content:
         return
+    sending = _signed_in if operation.needs_session else _sending
     yield Case(operation.id, 400, "malformed_body",
-               _sending(data=b"{", headers=JSON_HEADERS))
-    yield Case(operation.id, 400, "incomplete_body", _sending(
+               sending(data=b"{", headers=JSON_HEADERS))
+    yield Case(operation.id, 400, "incomplete_body", sending(
         data=b"{}", headers=JSON_HEADERS,
         environ_overrides={"CONTENT_LENGTH": "50"}))
     yield Case(operation.id, 422, "invalid_input",
-               _sending(json={}))
+               sending(json=UNFIT.get(operation.id, {})))
 
 
 def _sending(**options: Any) -> Arrange:
@@ -94,15 +117,48 @@ def _registered(**options: Any) -> Arrange:
     return arrange
 
 
-def _signed_in(stage: Stage) -> Dict[str, Any]:
-    """Sign Bob in and give him a profile."""
+def _signed_in(**options: Any) -> Arrange:
+    """Return an arrangement for which Bob is signed in."""
+    def arrange(stage: Stage) -> Dict[str, Any]:
+        """Sign Bob in and return the options with his cookie."""
+        return _as_bob(stage, options)
+    return arrange
+
+
+def _as_bob(stage: Stage, options: Dict[str, Any]) -> Dict[str, Any]:
+    """Sign Bob up and in; return the options with his session."""
     stage.client.sign_up()
-    stage.client.sign_in()
-    db = stage.client.services.db
-    db.update_user(db.find_user_by(email=BOB["email"]).id, name="Bob",
-                   locale="en", picture="https://example.com/bob.png",
-                   app_metadata={"theme": "dark"})
-    return {}
+    answer = stage.client.post("/sessions", BOB, headers=FIREFOX)
+    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    headers = {**options.get("headers", {}), "Cookie": cookie}
+    return {**options, "headers": headers}
+
+
+def _with_profile(stage: Stage) -> Dict[str, Any]:
+    """Let Bob be signed in and have said of himself all that there is."""
+    options = _as_bob(stage, {})
+    assert stage.client.request(
+        "PATCH", "/profile", json=PROFILE).status_code == 200
+    return options
+
+
+def _with_own_session(**options: Any) -> Arrange:
+    """Return an arrangement in which the path names the session that asks.
+    """
+    def arrange(stage: Stage) -> Dict[str, Any]:
+        """Sign Bob in and put the session's id into the path."""
+        signed_in = _as_bob(stage, options)
+        session = stage.client.get("/session").get_json()
+        return {**signed_in, "session_id": session["id"]}
+    return arrange
+
+
+def _with_other_session(stage: Stage) -> Dict[str, Any]:
+    """Let the path name a session in Bob's other browser."""
+    other = stage.client.another()
+    options = _as_bob(stage, {})
+    other.sign_in()
+    return {**options, "session_id": other.get("/session").get_json()["id"]}
 
 
 def _with_token(stage: Stage) -> Dict[str, Any]:
@@ -139,7 +195,11 @@ def _without_database(**options: Any) -> Arrange:
 
 
 RESET = {"reset_token": "none", "new_password": NEW_PASSWORD}
-DEAD_COOKIE = {"Cookie": UNKNOWN_SESSION}
+PASSWORD = {"password": BOB["password"]}
+PASSWORDS = {"current_password": BOB["password"],
+             "new_password": NEW_PASSWORD}
+WRONG_PASSWORDS = dict(PASSWORDS, current_password="a wrong one")
+OTHER_VERSION = {"If-Match": '"99"'}
 OWN_CASES = (
     Case("basic_flask_app", 200, "json", _sending()),
     Case("basic_flask_app", 200, "html",
@@ -156,17 +216,42 @@ OWN_CASES = (
     Case("log_in", 200, "https", _registered(json=BOB), production=True),
     Case("log_in", 401, "invalid_credentials", _sending(json=BOB)),
     Case("log_in", 503, "unavailable", _without_database(json=BOB)),
-    Case("log_out", 303, "", _signed_in),
-    Case("log_out", 403, "session_required", _sending()),
-    Case("log_out", 403, "session_required", _sending(headers=DEAD_COOKIE)),
-    Case("log_out", 503, "unavailable",
-         _without_database(headers=DEAD_COOKIE)),
-    Case("user_profile", 200, "json", _signed_in),
-    Case("user_profile", 403, "session_required", _sending()),
-    Case("user_profile", 403, "session_required",
-         _sending(headers=DEAD_COOKIE)),
-    Case("user_profile", 503, "unavailable",
-         _without_database(headers=DEAD_COOKIE)),
+    Case("log_in", 200, "not remembered",
+         _registered(data=dict(BOB, remember="false"))),
+    Case("log_in", 422, "invalid_input",
+         _registered(json=dict(BOB, remember=1))),
+    Case("log_out", 303, "", _signed_in()),
+    Case("list_sessions", 200, "json", _signed_in()),
+    Case("revoke_others", 200, "json", _signed_in()),
+    Case("label_session", 200, "json",
+         _with_own_session(json={"label": "Desk"})),
+    Case("label_session", 200, "form",
+         _with_own_session(data={"label": " Desk "})),
+    Case("label_session", 404, "not_found", _signed_in(json={"label": "x"})),
+    Case("label_session", 422, "invalid_input",
+         _with_own_session(json={"label": "x" * 101})),
+    Case("revoke_session", 204, "own", _with_own_session()),
+    Case("revoke_session", 204, "other", _with_other_session),
+    Case("revoke_session", 404, "not_found", _signed_in()),
+    Case("this_session", 200, "json", _signed_in()),
+    Case("check_session", 204, "", _signed_in()),
+    Case("reauthenticate", 200, "json", _signed_in(json=PASSWORD)),
+    Case("reauthenticate", 200, "form", _signed_in(data=PASSWORD)),
+    Case("reauthenticate", 401, "invalid_credentials",
+         _signed_in(json={"password": "a wrong one"})),
+    Case("user_profile", 200, "json", _with_profile),
+    Case("change_profile", 200, "json", _signed_in(json=PROFILE)),
+    Case("change_profile", 200, "form", _signed_in(data={"name": "Bob"})),
+    Case("change_profile", 200, "merge patch", _signed_in(
+        data=json.dumps(PROFILE), content_type=MERGE_PATCH)),
+    Case("change_profile", 200, "this version",
+         _signed_in(json={"name": "Bob"}, headers={"If-Match": '"1"'})),
+    Case("change_profile", 412, "precondition_failed",
+         _signed_in(json={"name": "Bob"}, headers=OTHER_VERSION)),
+    Case("change_password", 204, "json", _signed_in(json=PASSWORDS)),
+    Case("change_password", 204, "form", _signed_in(data=PASSWORDS)),
+    Case("change_password", 403, "wrong_password",
+         _signed_in(json=WRONG_PASSWORDS)),
     Case("get_reset_password_token", 200, "trusted caller",
          _registered(json={"email": BOB["email"]})),
     Case("get_reset_password_token", 200, "production",
@@ -191,6 +276,7 @@ def all_cases(contract: Contract) -> List[Case]:
     """Return every case, those of a document's own operations derived."""
     derived = [case for operation in contract.operations.values()
                for case in (*transport_cases(operation),
+                            *session_cases(operation),
                             *body_cases(operation))]
     return [*OWN_CASES, *derived]
 
@@ -199,13 +285,15 @@ def provoke(case: Case, operation: Operation, settings: Settings,
             folder: Path) -> List[Any]:
     """Send a case's request and return the answer.
 
-    A refusal is sent for twice: the second time as a problem.
+    A refusal is sent for twice: the second time as a problem. No cookie is
+    sent but that of the arrangement.
     """
-    client = make_client(settings)
-    options = case.arrange(Stage(client, folder))
+    stage = Stage(make_client(settings, SetClock()), folder)
+    options = case.arrange(stage)
+    path = operation.path.format(
+        session_id=options.pop("session_id", NEVER_WAS))
     kinds: List[Optional[str]] = [None]
     if case.status >= 400:
-        client = client.program()
         kinds.append(PROBLEM)
     answers = []
     for kind in kinds:
@@ -214,6 +302,6 @@ def provoke(case: Case, operation: Operation, settings: Settings,
             headers["Accept"] = kind
         sent = dict(options, headers=headers)
         answers.append(
-            client.request(operation.method, operation.path, **sent))
-    client.services.db.close()
+            stage.client.program().request(operation.method, path, **sent))
+    stage.client.services.db.close()
     return answers

@@ -10,7 +10,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAPERS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^ *```(\w*)$")
 LINK = re.compile(r"\[(?P<words>[^\[\]]*)\]\((?P<target>[^()\s]+)\)")
-TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+# What is another one each time: tokens, ids and instants.
+CHANGING = re.compile(
+    r"[A-Za-z0-9_-]{43}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Block(NamedTuple):
@@ -87,8 +90,8 @@ def definitions(source: Path) -> Set[str]:
 
 
 def masked(text: str) -> str:
-    """Return a text with an ellipsis for every token, random as they are."""
-    return TOKEN.sub("…", text)
+    """Return a text with an ellipsis for all that is another each time."""
+    return CHANGING.sub("…", text)
 
 
 def table_of(paper: Path, width: int) -> Dict[str, List[str]]:

@@ -4,6 +4,8 @@
 Requirements R089, R091, R098 and R100, on every kind of database.
 """
 
+from typing import Set
+
 import pytest
 
 from tests.support.client import BOB, Client, cookie_of
@@ -85,21 +87,27 @@ def test_a_path_that_is_none_of_ours_is_404(client: Client) -> None:
         assert "Location" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/users", "/sessions", "/reset_password"])
+@pytest.mark.parametrize("path, methods", [
+    ("/users", {"POST"}), ("/reset_password", {"POST", "PUT"}),
+    ("/sessions", {"DELETE", "GET", "HEAD", "POST"}),
+    ("/sessions/others", {"DELETE"}), (f"/sessions/{ID}", {"DELETE", "PATCH"}),
+    ("/session/reauthenticate", {"POST"}), ("/password", {"PUT"})])
 def test_a_method_that_is_none_of_ours_is_405(
-        client: Client, path: str) -> None:
-    """With the methods that are; OPTIONS tells them too."""
-    for method in ("TRACE", "CONNECT", "PATCH", "PROPFIND", "FOO", "HEAD",
-                   "GET ", "", "OPTIONS"):
+        client: Client, path: str, methods: Set[str]) -> None:
+    """R046: with the methods that are; OPTIONS tells them too."""
+    for method in {"TRACE", "CONNECT", "PATCH", "PROPFIND", "FOO", "HEAD",
+                   "GET ", "", "OPTIONS"} - methods:
         answer = client.request(method, path)
         assert answer.status_code == (200 if method == "OPTIONS" else 405)
-        assert "POST" in answer.headers["Allow"]
-        assert "TRACE" not in answer.headers["Allow"]
+        allowed = answer.headers["Allow"].split(", ")
+        assert set(allowed) == methods | {"OPTIONS"}
 
 
 def test_head_is_answered_like_get_without_a_body(client: Client) -> None:
-    """On every path that takes GET."""
-    for path in ("/", "/profile", "/openapi.json", "/health/live", "/no"):
+    """On every path that takes GET, whoever asks."""
+    client.sign_up()
+    for path in ("/", "/profile", "/openapi.json", "/health/live", "/no",
+                 "/session", "/session/check", "/sessions"):
         answer = client.request("HEAD", path)
         assert answer.status_code == client.get(path).status_code
         assert answer.data == b""

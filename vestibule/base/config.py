@@ -10,6 +10,7 @@ What is unknown or unusable stops the start, all of it named at once.
 import difflib
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import (
     Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple)
@@ -17,8 +18,9 @@ from typing import (
 import tomli
 
 from vestibule.base.setting_values import (
-    BaseURL, Bind, Network, bcrypt_cost, base_url, bind, mail_address,
-    networks, one_of, password_length, plain, secret_key, small_number, yes_no)
+    BaseURL, Bind, Network, bcrypt_cost, base_url, bind, duration,
+    mail_address, networks, one_of, origins, password_length, plain,
+    secret_key, small_number, yes_no)
 
 PREFIX = "VESTIBULE_"
 CONFIG_FILE = "VESTIBULE_CONFIG"
@@ -64,6 +66,9 @@ class Settings(NamedTuple):
     workers: Optional[int] = None
     threads: int = 8
     trusted_proxies: Tuple[Network, ...] = ()
+    cors_origins: Tuple[str, ...] = ()
+    session_idle: timedelta = timedelta(days=7)
+    session_lifetime: timedelta = timedelta(days=30)
 
     @property
     def is_development(self) -> bool:
@@ -138,6 +143,12 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting("threads", small_number, "threads in each process"),
     Setting("trusted_proxies", networks,
             "networks whose X-Forwarded-For is believed: 10.0.0.0/8,…"),
+    Setting("cors_origins", origins,
+            "origins of the same site whose pages may call with the cookie"),
+    Setting("session_idle", duration,
+            "how long a session may lie unused: 30m, 12h, 7d"),
+    Setting("session_lifetime", duration,
+            "how long a session lasts at most, used or not"),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -297,6 +308,8 @@ def _default_text(value: Any) -> str:
     """Return a default as one would write it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, timedelta):
+        return f"{value // timedelta(days=1)}d"
     return "" if value in (None, ()) else str(value)
 
 

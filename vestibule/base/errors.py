@@ -137,6 +137,12 @@ class Conflict(AuthError):
     default_message = "This was changed in the meantime."
 
 
+class PreconditionFailed(Conflict):
+    """The version that the caller asked for is not the one there is."""
+
+    default_code = "precondition_failed"
+
+
 class Unavailable(AuthError):
     """Something that Vestibule stands on does not answer at the moment."""
 

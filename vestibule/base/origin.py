@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional
 
 
 class Origin(NamedTuple):
-    """The address, program and request behind a call to the kernel.
+    """The address, program, request and session behind a call to the kernel.
 
     Everything is ``None`` for a program that uses Vestibule as a library;
     the command line names itself as the user agent.
@@ -14,6 +14,7 @@ class Origin(NamedTuple):
     ip: Optional[str] = None
     user_agent: Optional[str] = None
     request_id: Optional[str] = None
+    session_id: Optional[str] = None
 
 
 LIBRARY = Origin()

@@ -6,6 +6,7 @@ the setting's name.
 """
 
 import ipaddress
+from datetime import timedelta
 from typing import Callable, NamedTuple, Tuple, Union
 from urllib.parse import urlsplit
 
@@ -14,6 +15,9 @@ from vestibule.base.identifiers import canonical_email
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
+DURATION_UNITS = {
+    "m": timedelta(minutes=1), "h": timedelta(hours=1),
+    "d": timedelta(days=1)}
 SHORTEST_KEY = 32
 DISTINCT_IN_KEY = 10
 
@@ -142,6 +146,25 @@ def secret_key(text: str) -> str:
             "`python3 -c 'import secrets; print(secrets.token_urlsafe())'` "
             "prints them")
     return text
+
+
+def duration(text: str) -> timedelta:
+    """Take a whole number of minutes, hours or days: 30m, 12h or 7d."""
+    unit = DURATION_UNITS.get(text[-1:])
+    if unit is None:
+        raise ValueError(f"must be like 30m, 12h or 7d, not {text!r}")
+    return _number(text[:-1], 1, 9999) * unit
+
+
+def origins(text: str) -> Tuple[str, ...]:
+    """Take origins separated by commas, like ``https://app.example.com``."""
+    found = []
+    for each in text.split(","):
+        url = base_url(each)
+        if url.prefix:
+            raise ValueError(f"must be origins without a path, not {each!r}")
+        found.append(url.origin)
+    return tuple(found)
 
 
 def mail_address(text: str) -> str:

@@ -32,7 +32,8 @@ class Audit:
         self._events.add(Event(
             at=self._clock.now(), what=what, user_id=user_id, target=target,
             ip=origin.ip, user_agent=shortened(origin.user_agent),
-            request_id=origin.request_id, detail=detail or None))
+            request_id=origin.request_id, session_id=origin.session_id,
+            detail=detail or None))
 
     def masked(self, typed: str) -> str:
         """Return what stands for an identifier that nobody is known by.

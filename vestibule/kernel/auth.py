@@ -6,17 +6,17 @@ few lines what happens; the rules are in the modules beside this one.
 """
 
 import uuid
-from typing import Any, Dict, List, Optional
+from typing import List, Optional
 
 from vestibule.base.errors import (
     Forbidden, IdentifierTaken, InvalidCredentials, InvalidInput,
-    InvalidToken, SessionRequired, merged)
+    SessionRequired, merged)
 from vestibule.base.identifiers import canonical_email
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.audit import Audit
 from vestibule.kernel.one_time_tokens import RESET, OneTimeTokens
-from vestibule.kernel.outbox import (
-    PASSWORD_CHANGED_LETTER, RESET_LETTER, Outbox)
+from vestibule.kernel.outbox import RESET_LETTER, Outbox
+from vestibule.kernel.password_change import Means, PasswordChange
 from vestibule.kernel.passwords import Passwords, is_usable, normal_form
 from vestibule.kernel.sessions import Sessions
 from vestibule.store.db import (
@@ -38,6 +38,7 @@ class Auth:
 
     def __init__(self, db: DB, passwords: Optional[Passwords] = None,
                  audit: Optional[Audit] = None,
+                 sessions: Optional[Sessions] = None,
                  local_names: bool = True) -> None:
         """Work on this database.
 
@@ -49,9 +50,12 @@ class Auth:
         self._local_names = local_names
         self.passwords = passwords or Passwords()
         self.audit = audit or Audit(db)
-        self.sessions = Sessions(db, self.audit)
+        self.sessions = sessions or Sessions(db, self.audit)
         self.tokens = OneTimeTokens(db)
         self.outbox = Outbox(db)
+        self.password_change = PasswordChange(db, Means(
+            self.passwords, self.sessions, self.tokens, self.outbox,
+            self.audit))
 
     def register_user(self, email: str, password: str,
                       origin: Origin = LIBRARY) -> User:
@@ -164,34 +168,12 @@ class Auth:
                 origin: Origin = LIBRARY) -> User:
         """Spend a reset token on a new password; return its owner.
 
-        In one transaction: the token is used up, the password set, every
-        session and every other reset token of the owner ended, and a letter
-        about it written. A token that came by mail proves the mailbox.
-        Policy comes first: ``InvalidInput`` leaves the token good. Raises
-        ``InvalidToken`` also where ``email`` is given and is not the
-        owner's, or the owner is disabled; nothing is changed then.
+        ``email`` is an address in any spelling; where it is given, it must
+        be the owner's. See ``PasswordChange.by_token`` for the rest.
         """
         expected = None if email is None else self.canonical(email)
-        self.passwords.check(password, "new_password")
-        owner_id = self.tokens.look_at(reset_token, RESET).user_id
-        hashed_password = self.passwords.hash(password)
-        with self._db.transaction():
-            # The user is locked before the token, here as everywhere: two
-            # tokens of one user spent at once must not wait for each other.
-            user = self._db.lock_user(owner_id)
-            token = self.tokens.redeem(reset_token, RESET)
-            if (user is None or user.disabled_at is not None
-                    or expected not in (None, user.email)):
-                raise InvalidToken()
-            changes: Dict[str, Any] = {"hashed_password": hashed_password}
-            if token.sent_to == user.email and not user.email_verified_at:
-                changes["email_verified_at"] = self._db.clock.now()
-            self._db.update_user(user.id, **changes)
-            self.sessions.revoke_all(user.id, origin)
-            self.tokens.revoke_all(user.id, RESET)
-            self.audit.record("password.reset", user.id, user.id, origin)
-            self.outbox.write(PASSWORD_CHANGED_LETTER, user.email, user.id)
-            return self._db.find_user_by(id=user.id)
+        return self.password_change.by_token(
+            reset_token, password, expected, origin)
 
     def canonical(self, email: str) -> str:
         """Return the one spelling of an address, or raise ``InvalidInput``.

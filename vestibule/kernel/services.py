@@ -9,8 +9,10 @@ from vestibule.kernel.audit import Audit
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.delivery import Delivery, Sender
 from vestibule.kernel.development_key import development_key
+from vestibule.kernel.housekeeping import Housekeeping
 from vestibule.kernel.passwords import Passwords
-from vestibule.kernel.sessions import Sessions
+from vestibule.kernel.profiles import Profiles
+from vestibule.kernel.sessions import Lifetimes, Sessions
 from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.users import Users
 from vestibule.mail.mailbox import MailboxMailer
@@ -32,9 +34,11 @@ class Services(NamedTuple):
     auth: Auth
     sessions: Sessions
     sign_in: SignIn
+    profiles: Profiles
     users: Users
     mailer: Mailer
     delivery: Delivery
+    housekeeping: Housekeeping
 
 
 def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
@@ -52,7 +56,10 @@ def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
         key = development_key(settings.data_file)
     passwords = Passwords(settings.bcrypt_cost,
                           settings.minimum_password_length)
-    return Auth(db, passwords, Audit(db, key or ""),
+    audit = Audit(db, key or "")
+    sessions = Sessions(db, audit, Lifetimes(
+        settings.session_idle, settings.session_lifetime))
+    return Auth(db, passwords, audit, sessions,
                 local_names=settings.is_development)
 
 
@@ -70,7 +77,9 @@ def build_services(settings: Settings,
                     settings.support_address)
     return Services(
         settings, db, auth, auth.sessions, SignIn(db, auth),
-        Users(db, auth), mailer, Delivery(db, auth, sender))
+        Profiles(db, auth.audit), Users(db, auth), mailer,
+        Delivery(db, auth, sender),
+        Housekeeping(db, auth.sessions.last_seen))
 
 
 def mailbox_folder(settings: Settings) -> str:

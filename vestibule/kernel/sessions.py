@@ -7,25 +7,40 @@ is stored (ASVS 5.0 7.2.3 asks for 128 bits, and a UUID4 has 122).
 """
 
 import re
-from datetime import timedelta
-from typing import NamedTuple, Optional, Sequence
+from datetime import datetime, timedelta
+from typing import List, NamedTuple, Optional, Sequence
 
 from vestibule.base.digest import (
     SECRET_LENGTH, digest_of, new_secret, same)
-from vestibule.base.errors import InvalidCredentials, SessionRequired
+from vestibule.base.errors import (
+    InvalidCredentials, NotFound, SessionRequired)
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.audit import Audit, shortened
+from vestibule.kernel.last_seen import LastSeen
 from vestibule.store.db import DB, User
 from vestibule.store.session import (
     FoundSession, Session, SessionStore, is_over)
 from vestibule.store.tables import new_id
 
-IDLE_LIFETIME = timedelta(days=7)
-ABSOLUTE_LIFETIME = timedelta(days=30)
-SEEN_INTERVAL = timedelta(minutes=1)
+BRIEF_LIFETIME = timedelta(hours=12)
+MOST_SESSIONS = 50
+LABEL_LENGTH = 100
 TOKEN = re.compile(
     r"(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}"
     r"-[0-9a-f]{12})\.(?P<secret>[A-Za-z0-9_-]{%d})" % SECRET_LENGTH)
+
+
+class Lifetimes(NamedTuple):
+    """How long sessions may lie idle, and how long they last at most."""
+
+    idle: timedelta = timedelta(days=7)
+    absolute: timedelta = timedelta(days=30)
+
+    def absolute_of(self, remember: bool) -> timedelta:
+        """Return how long a session lasts; a brief one, 12 hours at most."""
+        if remember:
+            return self.absolute
+        return min(self.absolute, BRIEF_LIFETIME)
 
 
 class _Presented(NamedTuple):
@@ -38,35 +53,39 @@ class _Presented(NamedTuple):
 class Sessions:
     """Every sign-in that lasts, and the only way to begin or end one."""
 
-    def __init__(self, db: DB, audit: Optional[Audit] = None) -> None:
+    def __init__(self, db: DB, audit: Optional[Audit] = None,
+                 lifetimes: Lifetimes = Lifetimes()) -> None:
         """Keep the sessions in this database."""
         self._db = db
         self._store = SessionStore(db)
         self._audit = audit or Audit(db)
+        self._lifetimes = lifetimes
+        self.last_seen = LastSeen(db, lifetimes.idle)
 
     def start(self, user: User, proved: Sequence[str],
-              origin: Origin = LIBRARY) -> str:
+              origin: Origin = LIBRARY, remember: bool = True) -> str:
         """Start a session for a user who proved enough; return its token.
 
         ``user`` is the user as it was when the proof was checked. The row is
         locked and looked at again: one that was disabled, deleted or given
         another password meanwhile gets no session, and whoever changes it
         next finds this session there to be ended (requirements R015, R105).
-        Raises ``InvalidCredentials`` then.
+        Raises ``InvalidCredentials`` then. Of more than 50 sessions of one
+        user the oldest end, which the lock makes exact.
         """
-        now = self._db.clock.now()
         session_id, secret = new_id(), new_secret()
         with self._db.transaction():
             current = self._db.lock_user(user.id)
-            if current is None or not _still_good(current, user):
+            if not is_unchanged(current, user):
                 raise InvalidCredentials()
-            self._store.add(Session(
-                id=session_id, secret_digest=digest_of(secret),
-                user_id=user.id, amr=" ".join(proved), created_at=now,
-                authenticated_at=now, last_seen_at=now,
-                idle_expires_at=now + IDLE_LIFETIME,
-                expires_at=now + ABSOLUTE_LIFETIME,
-                ip=origin.ip, user_agent=shortened(origin.user_agent)))
+            self._make_room(user.id, origin)
+            session = self._timed(self._db.clock.now(), remember)
+            session.id, session.user_id = session_id, user.id
+            session.secret_digest = digest_of(secret)
+            session.amr = " ".join(proved)
+            session.ip = origin.ip
+            session.user_agent = shortened(origin.user_agent)
+            self._store.add(session)
             self._audit.record(
                 "session.started", user.id, session_id, origin)
         return f"{session_id}.{secret}"
@@ -82,22 +101,63 @@ class Sessions:
         presented = _taken_apart(token)
         if presented is None:
             raise SessionRequired(ended=bool(token))
+        now = self._db.clock.now()
         found = self._store.find(presented.id)
-        if found is None or self._is_dead(found):
+        if found is None or _is_dead(found, now):
             raise SessionRequired(ended=True)
         if not same(found.secret_digest, digest_of(presented.secret)):
             raise SessionRequired()
-        return self._seen(found)
+        self.last_seen.note(found, now)
+        return found
 
-    def revoke(self, session_id: str, origin: Origin = LIBRARY) -> bool:
-        """End one session at once, everywhere; say whether it was there."""
+    def renew(self, found: FoundSession, user: User,
+              origin: Origin = LIBRARY) -> str:
+        """Give a session whose user proved themselves anew another secret.
+
+        Returns the new token; the old one opens the session no more, and of
+        two calls at once with one token one succeeds. Raises
+        ``SessionRequired`` for the other, and ``InvalidCredentials`` where
+        the user changed since the proof was checked.
+        """
+        secret = new_secret()
         with self._db.transaction():
-            found = self._store.find(session_id)
-            if found is None or not self._store.revoke(session_id):
-                return False
+            if not is_unchanged(self._db.lock_user(user.id), user):
+                raise InvalidCredentials()
+            if not self._store.change_secret(
+                    found, digest_of(secret), self._db.clock.now()):
+                raise SessionRequired()
             self._audit.record(
-                "session.revoked", found.user_id, session_id, origin)
-        return True
+                "session.renewed", found.user_id, found.id, origin)
+        return f"{found.id}.{secret}"
+
+    def live(self, user_id: str) -> List[Session]:
+        """Return the user's live sessions, the newest first."""
+        return self._store.live_of_user(user_id, self._db.clock.now())
+
+    def label(self, session_id: str, user_id: str, label: Optional[str],
+              origin: Origin = LIBRARY) -> None:
+        """Name a live session of this user, or take its name away.
+
+        Raises ``NotFound`` for one that is not there or not the user's.
+        """
+        with self._db.transaction():
+            if not self._store.set_label(session_id, user_id, label):
+                raise NotFound()
+            self._audit.record(
+                "session.labelled", user_id, session_id, origin)
+
+    def revoke(self, session_id: str, user_id: str,
+               origin: Origin = LIBRARY) -> None:
+        """End one session of this user at once, everywhere.
+
+        Raises ``NotFound`` for one that is not there, or somebody else's:
+        the two look the same (requirement R070).
+        """
+        with self._db.transaction():
+            if not self._store.revoke(session_id, user_id):
+                raise NotFound()
+            self._audit.record(
+                "session.revoked", user_id, session_id, origin)
 
     def revoke_presented(self, token: Optional[str],
                          origin: Origin = LIBRARY) -> None:
@@ -108,38 +168,64 @@ class Sessions:
         """
         try:
             found = self.resume(token)
-        except SessionRequired:
+            self.revoke(found.id, found.user_id, origin)
+        except (SessionRequired, NotFound):
             return
-        self.revoke(found.id, origin)
+
+    def revoke_others(self, found: FoundSession,
+                      origin: Origin = LIBRARY) -> int:
+        """End every other session of this session's user; return how many.
+
+        The user is locked before many sessions are, here as everywhere.
+        """
+        with self._db.transaction():
+            self._db.lock_user(found.user_id)
+            count = self._store.revoke_others(found.user_id, found.id)
+            self._record_ended(count, found.user_id, origin)
+        return count
 
     def revoke_all(self, user_id: str, origin: Origin = LIBRARY) -> int:
         """End every session of the user at once; return how many."""
         with self._db.transaction():
+            self._db.lock_user(user_id)
             count = self._store.revoke_all(user_id)
-            if count:
-                self._audit.record("session.all_revoked", user_id,
-                                   origin=origin, count=count)
+            self._record_ended(count, user_id, origin)
         return count
 
-    def _is_dead(self, found: FoundSession) -> bool:
-        """Say whether a session that is still stored counts no more."""
-        now = self._db.clock.now()
-        return (is_over(found.expires_at, now)
-                or is_over(found.idle_expires_at, now)
-                or found.disabled_at is not None)
+    def _make_room(self, user_id: str, origin: Origin) -> None:
+        """End the oldest sessions of a user who could not have one more."""
+        count = self._store.revoke_oldest(user_id, MOST_SESSIONS - 1)
+        if count:
+            self._audit.record("session.crowded_out", user_id, origin=origin,
+                               count=count)
 
-    def _seen(self, found: FoundSession) -> FoundSession:
-        """Let the idle lifetime begin anew, at most once a minute."""
-        now = self._db.clock.now()
-        if is_over(found.last_seen_at, now - SEEN_INTERVAL):
-            self._store.touch(found, now, now + IDLE_LIFETIME)
-        return found
+    def _record_ended(self, count: int, user_id: str,
+                      origin: Origin) -> None:
+        """Write one event about any number of sessions that ended."""
+        if count:
+            self._audit.record("session.all_revoked", user_id, origin=origin,
+                               count=count)
+
+    def _timed(self, now: datetime, remember: bool) -> Session:
+        """Return a session that begins now, with its lifetimes."""
+        ends = now + self._lifetimes.absolute_of(remember)
+        return Session(
+            created_at=now, authenticated_at=now, last_seen_at=now,
+            idle_expires_at=min(now + self._lifetimes.idle, ends),
+            expires_at=ends, remembered=remember)
 
 
-def _still_good(current: User, proved: User) -> bool:
+def is_unchanged(current: Optional[User], proved: User) -> bool:
     """Say whether what was proved of a user still holds of the row now."""
-    return (current.disabled_at is None
+    return (current is not None and current.disabled_at is None
             and current.password_changed_at == proved.password_changed_at)
+
+
+def _is_dead(found: FoundSession, now: datetime) -> bool:
+    """Say whether a session that is still stored counts no more."""
+    return (is_over(found.expires_at, now)
+            or is_over(found.idle_expires_at, now)
+            or found.disabled_at is not None)
 
 
 def _taken_apart(token: Optional[str]) -> Optional[_Presented]:

@@ -3,9 +3,11 @@
 
 from typing import NamedTuple, Optional, Sequence
 
+from vestibule.base.errors import InvalidCredentials
 from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
 from vestibule.store.db import DB, User
+from vestibule.store.session import FoundSession
 
 PASSWORD = "pwd"
 
@@ -26,17 +28,19 @@ class SignIn:
         self._auth = auth
 
     def with_password(self, email: str, password: str, origin: Origin,
-                      presented: Optional[str] = None) -> SignedIn:
+                      presented: Optional[str] = None,
+                      remember: bool = True) -> SignedIn:
         """Sign in by email and password; see ``finish``.
 
         Raises ``InvalidCredentials`` and leaves the session that was
         presented alone.
         """
         user = self._auth.authenticate(email, password, origin)
-        return self.finish(user, (PASSWORD,), origin, presented)
+        return self.finish(user, (PASSWORD,), origin, presented, remember)
 
     def finish(self, user: User, proved: Sequence[str], origin: Origin,
-               presented: Optional[str] = None) -> SignedIn:
+               presented: Optional[str] = None,
+               remember: bool = True) -> SignedIn:
         """Start a session for a user who has proved these things.
 
         The session that the request presented, if it was live, ends in the
@@ -45,6 +49,22 @@ class SignIn:
         disabled or given another password since the proof was checked.
         """
         with self._db.transaction():
-            token = self._auth.sessions.start(user, proved, origin)
+            # The user is locked before a session is, here as everywhere, and
+            # the old session ends first: it must not cost another its place.
+            self._db.lock_user(user.id)
             self._auth.sessions.revoke_presented(presented, origin)
+            token = self._auth.sessions.start(
+                user, proved, origin, remember)
         return SignedIn(user, token)
+
+    def reauthenticate(self, found: FoundSession, password: str,
+                       origin: Origin) -> str:
+        """Take the password of a live session's user as fresh proof.
+
+        Returns the session's new token; see ``Sessions.renew``. Raises
+        ``InvalidCredentials``.
+        """
+        user = self._auth.authenticate(found.email, password, origin)
+        if user.id != found.user_id:
+            raise InvalidCredentials()
+        return self._auth.sessions.renew(found, user, origin)

@@ -8,7 +8,7 @@ from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import RESET
 from vestibule.store.db import DB, IntegrityError, NoResultFound, User
-from vestibule.store.session import Session, SessionStore
+from vestibule.store.session import Session
 
 
 class Users:
@@ -18,7 +18,6 @@ class Users:
         """Work on the users of ``auth``."""
         self._db = db
         self._auth = auth
-        self._sessions = SessionStore(db)
 
     def find(self, email_or_id: str) -> User:
         """Return the user with this address or id, or raise ``NotFound``."""
@@ -37,7 +36,7 @@ class Users:
 
     def sessions_of(self, user: User) -> List[Session]:
         """Return the user's sessions, the newest first."""
-        return self._sessions.of_user(user.id)
+        return self._auth.sessions.live(user.id)
 
     def create(self, email: str, password: str,
                origin: Origin = LIBRARY) -> User:

@@ -32,6 +32,7 @@ class Event(Base):
     user_agent: Optional[str] = Column(Text)
     request_id: Optional[str] = Column(String(64))
     detail: Optional[Dict[str, Any]] = Column(JSONText)
+    session_id: Optional[str] = Column(UUID_TEXT)
 
 
 class EventStore:

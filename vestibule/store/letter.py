@@ -24,6 +24,7 @@ class Letter(Base):
 
     __tablename__ = "letters"
     __table_args__ = (
+        Index("ix_letters_settled_at", "settled_at"),
         Index("ix_letters_due", "state", "next_try_at"),
         Index("ix_letters_recipient", "recipient", "kind", "created_at"))
 
@@ -114,6 +115,20 @@ class LetterStore:
                 work.query(func.min(Letter.next_try_at))
                 .filter(Letter.state == QUEUED).scalar())
         return found
+
+    def purge(self, settled_before: datetime, limit: int) -> int:
+        """Delete up to ``limit`` letters settled so long ago; return how many.
+        """
+        with self._db.transaction() as work:
+            doomed = [row[0] for row in work.query(Letter.id)
+                      .filter(Letter.__table__.c.settled_at < settled_before)
+                      .limit(limit)]
+            if not doomed:
+                return 0
+            deleted: int = (work.query(Letter)
+                            .filter(Letter.__table__.c.id.in_(doomed))
+                            .delete(synchronize_session=False))
+        return deleted
 
     def requeue(self, letter_id: str, now: datetime) -> bool:
         """Let a dead letter be tried anew; say whether there was such one."""

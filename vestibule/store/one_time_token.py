@@ -90,12 +90,17 @@ class OneTimeTokenStore:
                 OneTimeToken.created_at < requested_at))
 
     def purge(self, now: datetime, limit: int) -> int:
-        """Delete up to ``limit`` expired tokens."""
+        """Delete up to ``limit`` expired tokens; return how many.
+
+        Those that somebody holds are left for the next time.
+        """
         with self._db.transaction() as work:
             doomed = [row[0] for row in work.query(OneTimeToken.digest)
-                      .filter(OneTimeToken.expires_at <= now).limit(limit)]
-            return (self._delete(OneTimeToken.__table__.c.digest.in_(doomed))
-                    if doomed else 0)
+                      .filter(OneTimeToken.expires_at <= now)
+                      .limit(limit).with_for_update(skip_locked=True)]
+            if not doomed:
+                return 0
+            return self._delete(OneTimeToken.__table__.c.digest.in_(doomed))
 
     def _delete(self, *conditions: Any) -> int:
         """Delete the tokens that meet all conditions and count them."""

@@ -2,14 +2,16 @@
 """The table of sessions, and the one statement that a session check costs."""
 
 from datetime import datetime
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional, Set
 
-from sqlalchemy import Column, ForeignKey, Index, String, Text, desc, text
+from sqlalchemy import (
+    Boolean, Column, ForeignKey, Index, String, Text, desc, text)
 
 from vestibule.store.db import DB
 from vestibule.store.tables import (
-    HEX_DIGEST, UUID_TEXT, Base, Timestamp, from_microseconds,
-    to_microseconds)
+    HEX_DIGEST, UUID_TEXT, Base, Timestamp, to_microseconds)
+
+MOST_AT_ONCE = 500
 
 
 class Session(Base):
@@ -39,6 +41,7 @@ class Session(Base):
     ip: Optional[str] = Column(String(45))
     user_agent: Optional[str] = Column(Text)
     label: Optional[str] = Column(Text)
+    remembered: bool = Column(Boolean, nullable=False)
 
 
 class FoundSession(NamedTuple):
@@ -59,6 +62,7 @@ class FoundSession(NamedTuple):
     ip: Optional[str]
     user_agent: Optional[str]
     label: Optional[str]
+    remembered: bool
     email: str
     email_verified_at: Optional[int]
     disabled_at: Optional[int]
@@ -70,10 +74,18 @@ class FoundSession(NamedTuple):
     user_created_at: int
 
 
+class Seen(NamedTuple):
+    """That a session was used, and how long it may now lie idle."""
+
+    session_id: str
+    at: datetime
+    idle_expires_at: datetime
+
+
 FIND = text("""
     SELECT s.id, s.secret_digest, s.user_id, s.amr, s.created_at,
            s.authenticated_at, s.last_seen_at, s.idle_expires_at,
-           s.expires_at, s.ip, s.user_agent, s.label,
+           s.expires_at, s.ip, s.user_agent, s.label, s.remembered,
            u.email, u.email_verified_at, u.disabled_at, u.name, u.locale,
            u.picture, u.metadata, u.version, u.created_at
     FROM sessions AS s JOIN users AS u ON u.id = s.user_id
@@ -100,49 +112,117 @@ class SessionStore:
             row = work.execute(FIND, {"id": session_id}).fetchone()
         return None if row is None else FoundSession(*row)
 
-    def touch(self, found: FoundSession, now: datetime,
-              idle_until: datetime) -> None:
-        """Note that a session was used, unless somebody just noted it.
+    def hold(self, session_ids: List[str]) -> Set[str]:
+        """Lock those of these sessions that nobody else holds; return them.
 
-        An UPDATE brings no deleted row back, and of several at once only the
-        first still finds the instant that it read (requirement R039).
+        On SQLite the transaction holds them all anyway.
         """
         with self._db.transaction() as work:
-            work.query(Session).filter(
-                Session.id == found.id,
-                Session.last_seen_at == from_microseconds(found.last_seen_at)
-            ).update({Session.last_seen_at: now,
-                      Session.idle_expires_at: idle_until},
-                     synchronize_session=False)
+            rows = (work.query(Session.id)
+                    .filter(Session.__table__.c.id.in_(session_ids))
+                    .with_for_update(skip_locked=True).all())
+        return {row[0] for row in rows}
 
-    def revoke(self, session_id: str) -> bool:
-        """Delete one session; say whether it was there."""
-        return bool(self._delete(Session.id == session_id))
+    def note_seen(self, seen: Seen, unless_since: datetime) -> bool:
+        """Note that a session was used, unless that was noted since.
+
+        An UPDATE brings no deleted row back, and of several at once only the
+        first finds the older instant (requirement R039).
+        """
+        with self._db.transaction() as work:
+            noted = (
+                work.query(Session)
+                .filter(Session.id == seen.session_id,
+                        Session.last_seen_at <= unless_since)
+                .update({Session.last_seen_at: seen.at,
+                         Session.idle_expires_at: seen.idle_expires_at},
+                        synchronize_session=False))
+        return bool(noted)
+
+    def change_secret(self, found: FoundSession, new_digest: str,
+                      now: datetime) -> bool:
+        """Replace the secret of a session just proved anew.
+
+        Does so only while it is the one that was found: of two at once one
+        is told yes.
+        """
+        with self._db.transaction() as work:
+            changed = (
+                work.query(Session)
+                .filter_by(id=found.id, secret_digest=found.secret_digest)
+                .update({Session.secret_digest: new_digest,
+                         Session.authenticated_at: now},
+                        synchronize_session=False))
+        return bool(changed)
+
+    def set_label(self, session_id: str, user_id: str,
+                  label: Optional[str]) -> bool:
+        """Name a session of this user; say whether it was there."""
+        with self._db.transaction() as work:
+            named = (
+                work.query(Session)
+                .filter_by(id=session_id, user_id=user_id)
+                .update({Session.label: label}, synchronize_session=False))
+        return bool(named)
+
+    def revoke(self, session_id: str, user_id: str) -> bool:
+        """Delete one session of this user; say whether it was there."""
+        return bool(self._delete(Session.id == session_id,
+                                 Session.user_id == user_id))
 
     def revoke_all(self, user_id: str) -> int:
         """Delete every session of a user; return how many there were."""
         return self._delete(Session.user_id == user_id)
 
-    def of_user(self, user_id: str) -> List[Session]:
-        """Return a user's sessions, the newest first."""
+    def revoke_others(self, user_id: str, kept_id: str) -> int:
+        """Delete every session of a user but one; return how many."""
+        return self._delete(Session.user_id == user_id,
+                            Session.id != kept_id)
+
+    def revoke_oldest(self, user_id: str, kept: int) -> int:
+        """Delete all but so many newest sessions of a user; return how many.
+
+        Exact while the caller holds the user's lock.
+        """
+        with self._db.transaction() as work:
+            doomed = [row[0] for row in work.query(Session.id)
+                      .filter(Session.user_id == user_id)
+                      .order_by(desc(Session.created_at), Session.id)
+                      .offset(kept).limit(MOST_AT_ONCE)]
+            return self._delete_ids(doomed)
+
+    def live_of_user(self, user_id: str, now: datetime) -> List[Session]:
+        """Return a user's sessions that have not expired, newest first."""
         with self._db.reading() as work:
             found: List[Session] = (
-                work.query(Session).filter(Session.user_id == user_id)
+                work.query(Session)
+                .filter(Session.user_id == user_id,
+                        Session.idle_expires_at > now)
                 .order_by(desc(Session.created_at), Session.id).all())
         return found
 
     def purge(self, now: datetime, limit: int) -> int:
-        """Delete up to ``limit`` sessions that have expired."""
+        """Delete up to ``limit`` expired sessions; return how many.
+
+        Those that somebody holds are left for the next time: the purge waits
+        for nobody, so nobody meets it in a circle.
+        """
         with self._db.transaction() as work:
             doomed = [row[0] for row in work.query(Session.id)
-                      .filter(Session.idle_expires_at <= now).limit(limit)]
-            return (self._delete(Session.__table__.c.id.in_(doomed))
-                    if doomed else 0)
+                      .filter(Session.idle_expires_at <= now)
+                      .limit(limit).with_for_update(skip_locked=True)]
+            return self._delete_ids(doomed)
 
-    def _delete(self, condition: Any) -> int:
-        """Delete the sessions that meet a condition and count them."""
+    def _delete_ids(self, session_ids: List[str]) -> int:
+        """Delete these sessions and count them."""
+        if not session_ids:
+            return 0
+        return self._delete(Session.__table__.c.id.in_(session_ids))
+
+    def _delete(self, *conditions: Any) -> int:
+        """Delete the sessions that meet all conditions and count them."""
         with self._db.transaction() as work:
-            deleted: int = (work.query(Session).filter(condition)
+            deleted: int = (work.query(Session).filter(*conditions)
                             .delete(synchronize_session=False))
         return deleted
 

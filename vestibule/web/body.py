@@ -12,7 +12,7 @@ from vestibule.web.errors import Refused
 MAXIMUM_BYTES = 64 * 1024
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
-BODY_TYPES = (JSON_TYPE, FORM_TYPE)
+MERGE_PATCH_TYPE = "application/merge-patch+json"
 
 
 def init_app(app: Flask) -> None:
@@ -74,5 +74,8 @@ def _is_known_type() -> bool:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
             charset = value.strip().strip('"').lower()
-    return (kind.strip().lower() in BODY_TYPES
+    known = [JSON_TYPE, FORM_TYPE]
+    if request.method == "PATCH":
+        known.append(MERGE_PATCH_TYPE)
+    return (kind.strip().lower() in known
             and charset in ("utf-8", "utf8"))

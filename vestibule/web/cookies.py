@@ -5,9 +5,9 @@ from typing import Optional
 
 from flask import Response
 
+from vestibule.base.config import Settings
 from vestibule.base.errors import SessionRequired
 from vestibule.base.setting_values import BaseURL
-from vestibule.kernel.sessions import ABSOLUTE_LIFETIME
 
 NAME = "session_id"
 
@@ -37,9 +37,15 @@ def presented_token(header: str, public_url: BaseURL) -> Optional[str]:
     return values.pop() if values else None
 
 
-def set_session(response: Response, token: str, public_url: BaseURL) -> None:
-    """Give the browser its session, where scripts cannot read it."""
-    _set(response, token, int(ABSOLUTE_LIFETIME.total_seconds()), public_url)
+def set_session(response: Response, token: str, settings: Settings,
+                remember: bool) -> None:
+    """Give the browser its session, where scripts cannot read it.
+
+    A cookie that is not to be remembered ends with the browser.
+    """
+    seconds = int(settings.session_lifetime.total_seconds())
+    _set(response, token, seconds if remember else None,
+         settings.public_url)
 
 
 def clear_session(response: Response, public_url: BaseURL) -> None:
@@ -47,7 +53,7 @@ def clear_session(response: Response, public_url: BaseURL) -> None:
     _set(response, "", 0, public_url)
 
 
-def _set(response: Response, value: str, max_age: int,
+def _set(response: Response, value: str, max_age: Optional[int],
          public_url: BaseURL) -> None:
     """Set the cookie with its fixed attributes (ASVS 5.0 3.3.1 to 3.3.4)."""
     response.set_cookie(

@@ -13,7 +13,8 @@ from werkzeug.routing import RequestRedirect
 from vestibule.base.errors import (
     AuthError, Conflict, FactorRequired, Forbidden, IdentifierTaken,
     InvalidCredentials, InvalidInput, InvalidToken, NotFound,
-    ReauthenticationRequired, SessionRequired, Throttled, Unavailable)
+    PreconditionFailed, ReauthenticationRequired, SessionRequired,
+    Throttled, Unavailable)
 from vestibule.store.db import OperationalError, PoolTimeout
 from vestibule.web.answers import PROBLEM_JSON, answer, wants_problem
 from vestibule.web.context import request_id, services
@@ -31,6 +32,7 @@ STATUS: Dict[Type[AuthError], int] = {
     Throttled: 429,
     NotFound: 404,
     Conflict: 409,
+    PreconditionFailed: 412,
     Unavailable: 503,
 }
 CHALLENGE = 'Session realm="vestibule"'
@@ -99,6 +101,8 @@ def _answer_http(error: HTTPException) -> Any:
     status = error.code or 500
     if status < 400:
         return error
+    if status == 404:
+        return _answer_kind(NotFound())
     title = _title(status)
     response = _error(status, title.lower().replace(" ", "_"), f"{title}.")
     allowed = getattr(error, "valid_methods", None)

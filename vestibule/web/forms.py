@@ -10,11 +10,15 @@ import json
 from typing import Any, Dict, Iterable, List, Tuple
 from urllib.parse import unquote_plus
 
-from flask import request
+from flask import g, request
 
 from vestibule.base.errors import InvalidInput, Reasons
-from vestibule.web.body import JSON_TYPE, has_body, read_body
+from vestibule.base.texts import is_clean
+from vestibule.web.body import FORM_TYPE, has_body, read_body
 from vestibule.web.errors import Refused
+
+
+MOST_DIGITS = 1000
 
 
 def read_texts(required: Iterable[str],
@@ -46,33 +50,41 @@ def read_texts(required: Iterable[str],
     return texts
 
 
+def read_yes_no(field: str, default: bool) -> bool:
+    """Return a field that is true or false, in JSON or as a form's word."""
+    value = read_fields().get(field, default)
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise InvalidInput({field: ["not_true_or_false"]})
+
+
 def read_fields() -> Dict[str, Any]:
     """Return all fields of the request's body; no body has none."""
-    if not has_body():
-        return {}
+    if "fields" not in g:
+        g.fields = _read() if has_body() else {}
+    found: Dict[str, Any] = g.fields
+    return found
+
+
+def _read() -> Dict[str, Any]:
+    """Read the body, which can be done once, and take it apart."""
     try:
         text = read_body().decode("utf-8")
     except UnicodeDecodeError:
         raise _malformed("The body is not UTF-8.") from None
-    if request.mimetype == JSON_TYPE:
+    if request.mimetype != FORM_TYPE:
         return _read_json(text)
     return _read_form(text)
-
-
-def is_clean(text: str) -> bool:
-    """Say whether a text can be stored: no NUL and no lone surrogates.
-
-    PostgreSQL refuses both; here every database refuses them alike.
-    """
-    return "\0" not in text and not any(
-        "\ud800" <= each <= "\udfff" for each in text)
 
 
 def _read_json(text: str) -> Dict[str, Any]:
     """Return the members of a JSON object."""
     try:
         value = json.loads(text, object_pairs_hook=_without_doubles,
-                           parse_constant=_refuse_constant)
+                           parse_constant=_refuse_constant,
+                           parse_int=_read_int)
     except (ValueError, RecursionError):
         raise _malformed("The body is not well-formed JSON.") from None
     if not isinstance(value, dict):
@@ -104,6 +116,13 @@ def _without_doubles(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
     if len(fields) != len(pairs):
         raise _malformed("A field was sent more than once.")
     return fields
+
+
+def _read_int(digits: str) -> int:
+    """Return a whole number of a size that every Python reads quickly."""
+    if len(digits) > MOST_DIGITS:
+        raise ValueError("too many digits")
+    return int(digits)
 
 
 def _refuse_constant(name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Callable, TypeVar, cast
 from flask import g
 
 from vestibule.store.session import FoundSession
-from vestibule.web.context import services, session_token
+from vestibule.web.context import origin, services, session_token
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -17,7 +17,9 @@ def session_required(view: View) -> View:
     @functools.wraps(view)
     def guarded(*arguments: Any, **named: Any) -> Any:
         """Resume the session, then go on to the view."""
-        g.session = services().sessions.resume(session_token())
+        found = services().sessions.resume(session_token())
+        g.session = found
+        g.origin = origin()._replace(session_id=found.id)
         return view(*arguments, **named)
     return cast(View, guarded)
 

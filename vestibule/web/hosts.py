@@ -61,10 +61,12 @@ def _refuse_other_sites() -> None:
     if request.method in SAFE_METHODS:
         return
     site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
+    source = request.headers.get("Origin")
+    if source in services().settings.cors_origins:
+        own = site in (None, "same-site", *OWN_SITE)
+    elif site is not None:
         own = site in OWN_SITE
     else:
-        source = request.headers.get("Origin")
         own = source is None or _is_own(source)
     if not own:
         raise Forbidden("This request came from another site.", "cross_site")

@@ -5,11 +5,11 @@ from typing import Optional
 
 from flask import Blueprint, Response
 
-from vestibule.base.errors import SessionRequired
+from vestibule.base.errors import NotFound, SessionRequired
 from vestibule.web.answers import answer, see_other
 from vestibule.web.context import origin, services, session_token
 from vestibule.web.cookies import clear_session, set_session
-from vestibule.web.forms import read_texts
+from vestibule.web.forms import read_texts, read_yes_no
 from vestibule.web.guards import current_session, session_required
 
 routes = Blueprint("login", __name__)
@@ -19,20 +19,28 @@ routes = Blueprint("login", __name__)
 def log_in() -> Response:
     """Start a session for an email and its password."""
     sent = read_texts(("email", "password"))
+    remember = read_yes_no("remember", default=True)
     signed_in = services().sign_in.with_password(
-        sent["email"], sent["password"], origin(), _presented())
+        sent["email"], sent["password"], origin(), _presented(), remember)
     response = answer(
         {"email": signed_in.user.email, "message": "logged in"})
-    set_session(response, signed_in.session_token,
-                services().settings.public_url)
+    set_session(response, signed_in.session_token, services().settings,
+                remember)
     return response
 
 
 @routes.route("/sessions", methods=["DELETE"])
 @session_required
 def log_out() -> Response:
-    """End this session, in every process at once, and go to the start."""
-    services().sessions.revoke(current_session().id, origin())
+    """End this session, in every process at once, and go to the start.
+
+    Of two requests at once, one finds it gone: no session, like the next.
+    """
+    session = current_session()
+    try:
+        services().sessions.revoke(session.id, session.user_id, origin())
+    except NotFound:
+        raise SessionRequired(ended=True) from None
     response = see_other(services().settings.public_url, "/")
     clear_session(response, services().settings.public_url)
     return response

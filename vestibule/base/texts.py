@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""What a text must be to be stored at all, and to be shown as one line."""
+
+import unicodedata
+
+# Controls, marks that are not seen, halves of pairs, and ends of lines.
+UNSEEN = frozenset(["Cc", "Cf", "Cs", "Zl", "Zp"])
+# Of those, the two that belong to Persian and Indic words and to emoji.
+JOINERS = frozenset("\u200c\u200d")
+
+
+def is_clean(text: str) -> bool:
+    """Say whether a text can be stored: no NUL and no lone surrogates.
+
+    PostgreSQL refuses both; here every database refuses them alike.
+    """
+    return "\0" not in text and not any(
+        "\ud800" <= each <= "\udfff" for each in text)
+
+
+def is_one_line(text: str) -> bool:
+    """Say whether a text shows as the one line that it is.
+
+    What turns the direction of writing, or is not seen at all, could make
+    one name look like another. Letters that the Python at hand does not know
+    yet will do, and so will the blanks of every script.
+    """
+    return all(each in JOINERS or unicodedata.category(each) not in UNSEEN
+               for each in text)

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Housekeeping: what the service does by itself, beside all requests."""
+
+import logging
+import threading
+from datetime import timedelta
+from typing import Callable, Tuple
+
+from vestibule.kernel.last_seen import LastSeen
+from vestibule.store.db import DB
+from vestibule.store.letter import LetterStore
+from vestibule.store.one_time_token import OneTimeTokenStore
+from vestibule.store.session import SessionStore
+
+FLUSH_SECONDS = 5.0
+FLUSHES_A_PURGE = 12
+PAUSE_SECONDS = 0.05
+BATCH = 500
+LETTERS_KEPT = timedelta(days=30)
+logger = logging.getLogger(__name__)
+
+
+class Housekeeping:
+    """Writes down when sessions were used, and removes what has expired."""
+
+    def __init__(self, db: DB, last_seen: LastSeen) -> None:
+        """Keep this database in order."""
+        self._db = db
+        self._last_seen = last_seen
+        sessions, tokens = SessionStore(db), OneTimeTokenStore(db)
+        letters = LetterStore(db)
+        self._purges: Tuple[Callable[[], int], ...] = (
+            lambda: sessions.purge(db.clock.now(), BATCH),
+            lambda: tokens.purge(db.clock.now(), BATCH),
+            lambda: letters.purge(db.clock.now() - LETTERS_KEPT, BATCH))
+
+    def run(self, stop: threading.Event) -> None:
+        """Go on every few seconds until told to stop, then finish."""
+        self._last_seen.defer()
+        rounds = 0
+        while not stop.wait(FLUSH_SECONDS):
+            self._last_seen.flush()
+            rounds += 1
+            if rounds % FLUSHES_A_PURGE == 0:
+                self._purge_if_possible(stop)
+        self._last_seen.flush()
+
+    def purge(self, stop: threading.Event) -> int:
+        """Remove what has expired from every table; return how many rows.
+
+        In small batches with pauses between them, so that nobody who wants
+        to write waits for long (requirement R042).
+        """
+        removed = 0
+        for purge_batch in self._purges:
+            count = purge_batch()
+            while count and not stop.wait(PAUSE_SECONDS):
+                removed += count
+                count = purge_batch()
+            removed += count
+        return removed
+
+    def _purge_if_possible(self, stop: threading.Event) -> None:
+        """Purge, or leave it to the next time."""
+        try:
+            self.purge(stop)
+        except Exception as error:
+            # The database is away, or something that nobody thought of: the
+            # loop goes on, for it also keeps the idle time of sessions.
+            logger.warning("The purge waits: %s", type(error).__name__)

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""PasswordChange: how a user comes to another password, and what ends then.
+"""
+
+from typing import Any, Dict, NamedTuple, Optional
+
+from vestibule.base.errors import (
+    Forbidden, InvalidCredentials, InvalidToken, SessionRequired)
+from vestibule.base.origin import LIBRARY, Origin
+from vestibule.kernel.audit import Audit
+from vestibule.kernel.one_time_tokens import RESET, OneTimeTokens
+from vestibule.kernel.outbox import PASSWORD_CHANGED_LETTER, Outbox
+from vestibule.kernel.passwords import Passwords, normal_form
+from vestibule.kernel.sessions import Sessions
+from vestibule.store.db import DB, NoResultFound, User
+from vestibule.store.session import FoundSession
+
+
+class Means(NamedTuple):
+    """What a change of password touches besides the user."""
+
+    passwords: Passwords
+    sessions: Sessions
+    tokens: OneTimeTokens
+    outbox: Outbox
+    audit: Audit
+
+
+class PasswordChange:
+    """Sets passwords, each with all its consequences in one transaction."""
+
+    def __init__(self, db: DB, means: Means) -> None:
+        """Change the passwords of this database's users."""
+        self._db = db
+        self._means = means
+
+    def by_token(self, reset_token: str, password: str,
+                 email: Optional[str] = None,
+                 origin: Origin = LIBRARY) -> User:
+        """Spend a reset token on a new password; return its owner.
+
+        The token is used up, the password set, every session and every other
+        reset token of the owner ended, and a letter about it written. A
+        token that came by mail proves the mailbox. Policy comes first:
+        ``InvalidInput`` leaves the token good. Raises ``InvalidToken`` also
+        where ``email``, a canonical address, is given and is not the
+        owner's, or the owner is disabled; nothing is changed then.
+        """
+        means = self._means
+        means.passwords.check(password, "new_password")
+        owner_id = means.tokens.look_at(reset_token, RESET).user_id
+        hashed_password = means.passwords.hash(password)
+        with self._db.transaction():
+            # The user is locked before the token, here as everywhere: two
+            # tokens of one user spent at once must not wait for each other.
+            user = self._db.lock_user(owner_id)
+            token = means.tokens.redeem(reset_token, RESET)
+            if (user is None or user.disabled_at is not None
+                    or email not in (None, user.email)):
+                raise InvalidToken()
+            self._set(user, hashed_password, token.sent_to)
+            means.sessions.revoke_all(user.id, origin)
+            means.audit.record("password.reset", user.id, user.id, origin)
+            return self._db.find_user_by(id=user.id)
+
+    def by_current(self, found: FoundSession, current: str, password: str,
+                   origin: Origin = LIBRARY) -> str:
+        """Set a new password for who knows the current one.
+
+        Every other session and every reset token of the user ends; this
+        session goes on under the token that is returned. Raises
+        ``Forbidden`` with ``wrong_password``, which is no 401 so that no
+        client takes it for the end of the session, also where somebody
+        changed the password meanwhile; ``SessionRequired`` where the user is
+        gone; and ``InvalidInput`` before anything is looked up.
+        """
+        means = self._means
+        normal_form(current, "current_password")
+        means.passwords.check(password, "new_password")
+        user = self._proved_by(found, current, origin)
+        hashed_password = means.passwords.hash(password)
+        try:
+            with self._db.transaction():
+                token = means.sessions.renew(found, user, origin)
+                self._set(user, hashed_password)
+                means.sessions.revoke_others(found, origin)
+                means.audit.record(
+                    "password.changed", user.id, user.id, origin)
+        except InvalidCredentials:
+            raise _wrong_password() from None
+        return token
+
+    def _proved_by(self, found: FoundSession, current: str,
+                   origin: Origin) -> User:
+        """Return the session's user, whose password this has to be."""
+        try:
+            user = self._db.find_user_by(id=found.user_id)
+        except NoResultFound:
+            raise SessionRequired(ended=True) from None
+        if not self._means.passwords.verify(current, user.hashed_password):
+            self._means.audit.record(
+                "password.refused", user.id, user.id, origin)
+            raise _wrong_password()
+        return user
+
+    def _set(self, user: User, hashed_password: bytes,
+             proved_address: Optional[str] = None) -> None:
+        """Store the hash, end the reset tokens, and write the letter."""
+        changes: Dict[str, Any] = {"hashed_password": hashed_password}
+        if proved_address == user.email and user.email_verified_at is None:
+            changes["email_verified_at"] = self._db.clock.now()
+        self._db.update_user(user.id, **changes)
+        self._means.tokens.revoke_all(user.id, RESET)
+        self._means.outbox.write(
+            PASSWORD_CHANGED_LETTER, user.email, user.id)
+
+
+def _wrong_password() -> Forbidden:
+    """Return the refusal of a current password that is none."""
+    return Forbidden("The current password is not right.", "wrong_password")
