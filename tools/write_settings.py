@@ -40,6 +40,9 @@ EXAMPLES: Dict[str, str] = {
     "VESTIBULE_WORKERS": "2",
     "VESTIBULE_THREADS": "16",
     "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
+    "VESTIBULE_CORS_ORIGINS": "https://app.example.com",
+    "VESTIBULE_SESSION_IDLE": "12h",
+    "VESTIBULE_SESSION_LIFETIME": "14d",
 }
 # What no table of the code says in words.
 NOTES: Dict[str, str] = {
@@ -66,6 +69,16 @@ NOTES: Dict[str, str] = {
         "development. Production takes no less than 8.",
     "VESTIBULE_BCRYPT_COST":
         f"Production takes no less than {PRODUCTION_BCRYPT_COST}.",
+    "VESTIBULE_CORS_ORIGINS":
+        "Such a page may do all that its user may. The cookie is "
+        "`SameSite=Lax`, so that an origin of another site gains nothing by "
+        "standing here.",
+    "VESTIBULE_SESSION_IDLE":
+        "Use is noted once a minute, so that less than a few minutes makes "
+        "little sense.",
+    "VESTIBULE_SESSION_LIFETIME":
+        "A session that is not to be remembered (`remember=false` at login) "
+        "lasts 12 hours at most, whatever stands here.",
 }
 PAGE_HEAD = f"""\
 # Settings
