@@ -150,11 +150,11 @@ class Auth:
     def request_reset(self, email: str) -> None:
         """Have a reset link mailed to this address, if it is somebody's.
 
-        Exactly one row is written, the same for known and unknown addresses;
-        the delivery looks the person up (requirement R053). Raises
-        ``InvalidInput`` for what is no address.
+        At most one row is written, the same for known and unknown addresses,
+        five an hour; the delivery looks the person up (requirement R053).
+        Raises ``InvalidInput`` for what is no address.
         """
-        self.outbox.write(RESET_LETTER, self.canonical(email))
+        self.outbox.write_sparingly(RESET_LETTER, self.canonical(email))
 
     def update_password(self, reset_token: str, password: str) -> None:
         """Set a new password by a reset token (task 18).

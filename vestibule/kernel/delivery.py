@@ -13,7 +13,7 @@ from typing import Callable, Dict, NamedTuple, Optional
 
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import LIFETIMES, RESET
-from vestibule.kernel.outbox import RESET_LETTER
+from vestibule.kernel.outbox import RESET_LETTER, SUPERSEDING
 from vestibule.mail.letters import LetterContext, compose
 from vestibule.mail.message import (
     Mailer, MailRefused, MailUnavailable, message_id)
@@ -111,7 +111,8 @@ class Delivery:
     def _send(self, letter: Letter) -> Outcome:
         """Send one letter, unless there is no reason to any more."""
         now = self._db.clock.now()
-        if self._letters.has_newer(letter):
+        if (letter.kind in SUPERSEDING
+                and self._letters.has_newer(letter)):
             return Outcome(DROPPED, now, None)
         prepare = self._prepare.get(letter.kind, self._plain)
         context = prepare(letter)

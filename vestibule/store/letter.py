@@ -6,11 +6,12 @@ A letter holds no secret. Its life: ``queued`` until it is ``sent``, or
 its place), or ``dead`` after the last try.
 """
 
+import hashlib
 from datetime import datetime
 from typing import List, NamedTuple, Optional
 
 from sqlalchemy import (
-    Column, Index, Integer, String, Text, desc, func, or_)
+    Column, Index, Integer, String, Text, desc, func, text, or_)
 
 from vestibule.store.db import DB
 from vestibule.store.tables import UUID_TEXT, Base, Timestamp, new_id
@@ -60,6 +61,29 @@ class LetterStore:
         with self._db.transaction() as work:
             work.add(letter)
             work.flush()
+
+    def lock_recipient(self, recipient: str) -> None:
+        """Let nobody else count the letters to an address meanwhile.
+
+        On PostgreSQL by a lock of this transaction on the address's number;
+        on SQLite the transaction holds the write lock anyway.
+        """
+        if self._db.is_sqlite:
+            return
+        digest = hashlib.sha256(recipient.encode("utf-8")).digest()
+        number = int.from_bytes(digest[:8], "big", signed=True)
+        with self._db.transaction() as work:
+            work.execute(text("SELECT pg_advisory_xact_lock(:number)"),
+                         {"number": number})
+
+    def count_since(self, kind: str, recipient: str, since: datetime) -> int:
+        """Return how many letters of a kind an address was written since."""
+        with self._db.reading() as work:
+            found: int = (
+                work.query(Letter)
+                .filter(Letter.recipient == recipient, Letter.kind == kind,
+                        Letter.created_at > since).count())
+        return found
 
     def due(self, now: datetime, limit: int) -> List[Letter]:
         """Return up to ``limit`` queued letters whose time has come."""
