@@ -53,13 +53,14 @@ def create_app(settings: Settings,
 def _under_prefix(inner: WSGI, prefix: str) -> WSGI:
     """Serve the application under a path prefix as well as at the root.
 
-    A proxy may hand the prefix on or strip it; both are understood.
+    A proxy may hand the prefix on or strip it; both are understood, and
+    links lead below the prefix either way.
     """
     def outer(environ: Any, start_response: Any) -> Iterable[bytes]:
-        """Move the prefix from the path to the script's name."""
+        """Name the prefix as the script, and take it from the path."""
         path = environ.get("PATH_INFO", "")
+        environ["SCRIPT_NAME"] = prefix
         if prefix and (path + "/").startswith(prefix + "/"):
-            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
             environ["PATH_INFO"] = path[len(prefix):] or "/"
         return inner(environ, start_response)
     return outer

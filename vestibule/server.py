@@ -7,7 +7,8 @@ import os
 import socket
 import sys
 import threading
-from typing import Any, Callable, Dict, Optional
+import time
+from typing import Any, Callable, Dict, List
 
 from gunicorn.app.base import BaseApplication
 
@@ -21,7 +22,7 @@ from vestibule.web.context import EXTENSION
 
 MOST_WORKERS = 4
 GRACE_SECONDS = 30
-FINISH_SECONDS = 5
+FINISH_SECONDS = 20
 KEEP_ALIVE_SECONDS = 5
 SHARED_MEMORY = "/dev/shm"
 
@@ -50,7 +51,7 @@ class _Server(BaseApplication):
         """Keep the settings; Gunicorn calls the other methods."""
         self._settings = settings
         self._stop = threading.Event()
-        self._housekeeping: Optional[threading.Thread] = None
+        self._loops: List[threading.Thread] = []
         super().__init__()
 
     def load_config(self) -> None:
@@ -63,9 +64,9 @@ class _Server(BaseApplication):
         """Make the application, once in each worker, after the fork."""
         app = create_app(self._settings)
         services: Services = app.extensions[EXTENSION]
-        self._housekeeping = self._begin(
-            "housekeeping", services.housekeeping.run)
-        self._begin("delivery", services.delivery.run)
+        self._loops = [
+            self._begin("housekeeping", services.housekeeping.run),
+            self._begin("delivery", services.delivery.run)]
         return app
 
     def _begin(self, name: str, run: Callable[[threading.Event], None]
@@ -77,10 +78,15 @@ class _Server(BaseApplication):
         return thread
 
     def _finish(self) -> None:
-        """Let a worker that ends write down what it holds in memory alone."""
+        """Let the loops finish what they are at when a worker ends.
+
+        One writes down what is in memory alone, the other hears what the
+        mail server says of the letter it has just been handed.
+        """
         self._stop.set()
-        if self._housekeeping is not None:
-            self._housekeeping.join(FINISH_SECONDS)
+        until = time.monotonic() + FINISH_SECONDS
+        for loop in self._loops:
+            loop.join(max(0.0, until - time.monotonic()))
 
     def _options(self) -> Dict[str, Any]:
         """Return Gunicorn's configuration.

@@ -107,7 +107,7 @@ def test_production_refuses_http_beyond_this_machine(
 @pytest.mark.parametrize("bind", ["0.0.0.0:5000", "[::]:5000",
                                   "10.0.0.1:5000", "example.com:5000"])
 def test_development_keeps_to_loopback(bind: str) -> None:
-    """R150: it hands out reset tokens, so strangers must not reach it."""
+    """DESIGN section 3: it hands out reset tokens, so no stranger comes."""
     with pytest.raises(ConfigError) as refusal:
         settings_of(DEVELOPMENT, BIND=bind)
     assert refusal.value.problems == [
@@ -120,7 +120,7 @@ def test_development_keeps_to_loopback(bind: str) -> None:
 
 
 def test_no_convenience_can_be_switched_on_in_production() -> None:
-    """R150: to be exposed is a word of the development profile."""
+    """DESIGN section 3: to be exposed is for development alone."""
     with pytest.raises(ConfigError, match="development profile only"):
         settings_of(SERVICE, DEVELOPMENT_EXPOSED="yes")
     assert not settings_of(

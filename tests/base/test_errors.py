@@ -62,6 +62,6 @@ def test_a_session_that_ended_is_told_from_one_that_did_not_come() -> None:
 
 
 def test_who_is_throttled_waits_a_second_at_least() -> None:
-    """R079: the header takes whole seconds, never none."""
+    """DESIGN section 2: the header takes whole seconds, never none."""
     assert Throttled(0).retry_after == 1
     assert Throttled(90).retry_after == 90

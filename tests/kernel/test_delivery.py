@@ -302,7 +302,7 @@ def test_letters_are_sent_a_batch_at_a_time(auth: Auth) -> None:
 
 
 def test_told_to_stop_the_letter_at_hand_is_finished(auth: Auth) -> None:
-    """R142: the rest waits, unclaimed, for the next worker."""
+    """R134: the rest waits, unclaimed, for the next worker."""
     for number in range(3):
         auth.outbox.write(PASSWORD_CHANGED_LETTER, f"u{number}@x.com")
     stop = threading.Event()

@@ -30,7 +30,7 @@ def test_the_key_is_made_once_beside_the_database(tmp_path: Path) -> None:
 
 def test_what_a_start_that_was_cut_off_left_is_in_nobodys_way(
         tmp_path: Path) -> None:
-    """R136: process ids come again, in a container at every start."""
+    """Process ids come again, in a container at every start."""
     (tmp_path / f"users.key.{os.getpid()}").write_text("half a k")
     key = development_key(tmp_path / "users.db")
     assert len(key) == 43
@@ -43,7 +43,7 @@ def make(folder: Path, made: Any, given: int) -> str:
 
 
 def test_processes_that_make_it_at_once_use_one(tmp_path: Path) -> None:
-    """R147: or else what one worker signs, another does not believe."""
+    """Or else what one worker signs, another does not believe."""
     with Processes(dict, [partial(make, tmp_path)] * 4) as workers:
         for number in range(ROUNDS):
             outcomes = workers.run(number)

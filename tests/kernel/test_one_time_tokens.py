@@ -172,7 +172,7 @@ def test_a_token_is_good_again_after_a_rollback(
 
 def test_a_token_that_cannot_be_used_up_is_not_redeemed(
         auth: Auth, bob: User) -> None:
-    """R133: the database's refusal comes through; nothing is pretended."""
+    """R058: the database's refusal comes through; nothing is pretended."""
     secret = auth.tokens.issue(bob.id, RESET)
     with refusing(auth.db, "UPDATE", "one_time_tokens"):
         with pytest.raises(Exception, match="refused by a test"):

@@ -176,7 +176,7 @@ def test_a_relative_file_lies_where_the_program_runs(
 
 
 def test_a_server_is_not_connected_before_the_first_use() -> None:
-    """R131: a service can be put together while its database is away."""
+    """A service can be put together while its database is away."""
     pytest.importorskip("psycopg2")
     DB("postgresql://nobody@127.0.0.1:9/none").close()
 

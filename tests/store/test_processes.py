@@ -82,7 +82,7 @@ def hold(path: Path, held: Dict[str, Any], given: str) -> None:
 
 
 def test_a_read_never_takes_the_write_lock(tmp_path: Path) -> None:
-    """R109, R135: while one process writes, every other goes on reading.
+    """R109: while one process writes, every other goes on reading.
 
     The lock is held by a process that does not let it go, so whoever wants
     it would wait for five seconds and then fail.

@@ -233,7 +233,7 @@ def test_a_file_of_a_newer_vestibule_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_away_is_no_missing_schema() -> None:
-    """R131: it is let through as what it is, and nobody runs a migration."""
+    """It is let through as what it is, and nobody runs a migration."""
     pytest.importorskip("psycopg2")
     engine = open_engine("postgresql://nobody@127.0.0.1:9/none")
     with pytest.raises(Exception, match="onnection refused"):

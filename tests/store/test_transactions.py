@@ -50,7 +50,7 @@ def test_without_a_transaction_each_method_commits_its_own(db: DB) -> None:
 
 @pytest.mark.parametrize("error", [Interrupted, KeyboardInterrupt])
 def test_after_an_exception_nothing_has_happened(db: DB, error: Any) -> None:
-    """R136: all of a transaction takes effect, or nothing of it."""
+    """DESIGN section 1: all of a transaction takes effect, or nothing."""
     user = db.add_user(EMAIL, HASH)
     before = everything(db)
     with pytest.raises(error):
@@ -65,7 +65,7 @@ def test_after_an_exception_nothing_has_happened(db: DB, error: Any) -> None:
 
 
 def test_an_inner_transaction_is_part_of_the_outer(db: DB) -> None:
-    """R136: who opens the outer one decides what becomes of both."""
+    """DESIGN section 1: who opens the outer one decides about both."""
     with pytest.raises(Interrupted):
         with db.transaction() as outer:
             with db.transaction() as inner:
@@ -181,7 +181,7 @@ def test_who_locks_a_user_makes_others_wait(db: DB) -> None:
 
 
 def test_a_reader_needs_no_transaction(db: DB) -> None:
-    """R126: a session to read is given back, and its connection with it."""
+    """A session to read is given back, and its connection with it."""
     pool: Any = db.engine.pool
     with db.reading() as work:
         work.execute(text("SELECT 1"))

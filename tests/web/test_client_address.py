@@ -25,6 +25,7 @@ TRUSTED = (ip_network("10.0.0.0/8"), ip_network("127.0.0.1/32"))
     ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
     ("127.0.0.1", "," * 100000, "127.0.0.1"),
     ("", "198.51.100.1", None), (None, None, None),
+    ("10.0.0.1", "fe80::1%eth0", "10.0.0.1"),
 ])
 def test_only_trusted_proxies_are_believed(
         peer: Optional[str], forwarded_for: Optional[str],

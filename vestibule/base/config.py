@@ -29,6 +29,7 @@ OPEN, CLOSED = "open", "closed"
 PRODUCTION_BCRYPT_COST = 10
 PRODUCTION_PASSWORD_LENGTH = 15
 LONGEST_SECRET_FILE = 64 * 1024
+SHORTEST_IDLE = timedelta(minutes=5)
 MASK = "********"
 USER = re.compile(r"[\w.%+-]*")
 PLACE = re.compile(
@@ -273,6 +274,18 @@ def _take_file(path: Optional[str], found: _Texts) -> None:
 
 
 def _clashes(settings: Settings) -> List[str]:
+    """Name what each setting allows, and another setting does not."""
+    problems = []
+    if settings.session_idle < SHORTEST_IDLE:
+        problems.append("VESTIBULE_SESSION_IDLE must be at least 5m: the use "
+                        "of a session is noted once a minute.")
+    if settings.session_idle > settings.session_lifetime:
+        problems.append("VESTIBULE_SESSION_IDLE must not be longer than "
+                        "VESTIBULE_SESSION_LIFETIME.")
+    return problems + _clashes_with_profile(settings)
+
+
+def _clashes_with_profile(settings: Settings) -> List[str]:
     """Name what each setting allows and the profile does not."""
     if settings.is_development:
         if settings.bind.is_loopback or settings.development_exposed:

@@ -130,6 +130,11 @@ def base_url(text: str) -> BaseURL:
         raise ValueError("is not a URL") from None
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError("must begin with https:// or http:// and a host")
+    if ":" not in host:
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError:
+            raise ValueError("has a host that is no name") from None
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("must be scheme, host and path alone")
     if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:

@@ -4,7 +4,7 @@
 import logging
 import threading
 from datetime import timedelta
-from typing import Callable, Tuple
+from typing import Any, Callable, Tuple
 
 from vestibule.kernel.last_seen import LastSeen
 from vestibule.store.db import DB
@@ -39,11 +39,11 @@ class Housekeeping:
         self._last_seen.defer()
         rounds = 0
         while not stop.wait(FLUSH_SECONDS):
-            self._last_seen.flush()
             rounds += 1
+            self._attempt(self._last_seen.flush)
             if rounds % FLUSHES_A_PURGE == 0:
-                self._purge_if_possible(stop)
-        self._last_seen.flush()
+                self._attempt(lambda: self.purge(stop))
+        self._attempt(self._last_seen.flush)
 
     def purge(self, stop: threading.Event) -> int:
         """Remove what has expired from every table; return how many rows.
@@ -60,11 +60,13 @@ class Housekeeping:
             removed += count
         return removed
 
-    def _purge_if_possible(self, stop: threading.Event) -> None:
-        """Purge, or leave it to the next time."""
+    def _attempt(self, work: Callable[[], Any]) -> None:
+        """Do one thing, or leave it to the next round.
+
+        The database may be away, or something be wrong that nobody thought
+        of: the loop goes on, for the idle time of sessions hangs on it.
+        """
         try:
-            self.purge(stop)
+            work()
         except Exception as error:
-            # The database is away, or something that nobody thought of: the
-            # loop goes on, for it also keeps the idle time of sessions.
-            logger.warning("The purge waits: %s", type(error).__name__)
+            logger.warning("Housekeeping waits: %s", type(error).__name__)

@@ -141,7 +141,8 @@ class Sessions:
         Raises ``NotFound`` for one that is not there or not the user's.
         """
         with self._db.transaction():
-            if not self._store.set_label(session_id, user_id, label):
+            if not self._store.set_label(
+                    session_id, user_id, label, self._db.clock.now()):
                 raise NotFound()
             self._audit.record(
                 "session.labelled", user_id, session_id, origin)
@@ -154,7 +155,8 @@ class Sessions:
         the two look the same (requirement R070).
         """
         with self._db.transaction():
-            if not self._store.revoke(session_id, user_id):
+            if not self._store.revoke(
+                    session_id, user_id, self._db.clock.now()):
                 raise NotFound()
             self._audit.record(
                 "session.revoked", user_id, session_id, origin)

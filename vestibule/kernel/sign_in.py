@@ -36,7 +36,13 @@ class SignIn:
         presented alone.
         """
         user = self._auth.authenticate(email, password, origin)
-        return self.finish(user, (PASSWORD,), origin, presented, remember)
+        try:
+            return self.finish(
+                user, (PASSWORD,), origin, presented, remember)
+        except InvalidCredentials:
+            self._auth.audit.record("login.refused", user.id, origin=origin,
+                                    reason="changed_meanwhile")
+            raise
 
     def finish(self, user: User, proved: Sequence[str], origin: Origin,
                presented: Optional[str] = None,

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional, Union
 
 from sqlalchemy.exc import (
-    DBAPIError, IntegrityError, InvalidRequestError, OperationalError)
+    DataError, DBAPIError, IntegrityError, InvalidRequestError,
+    OperationalError, ProgrammingError)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.orm import sessionmaker
@@ -22,8 +23,9 @@ from vestibule.store.schema import is_current, upgrade
 from vestibule.store.user import User
 
 __all__ = [
-    "DB", "DBAPIError", "IntegrityError", "InvalidRequestError",
-    "NoResultFound", "OperationalError", "PoolTimeout", "User"]
+    "DB", "DataError", "DBAPIError", "IntegrityError",
+    "InvalidRequestError", "NoResultFound", "OperationalError",
+    "PoolTimeout", "ProgrammingError", "User"]
 
 FIXED_ATTRIBUTES = frozenset(["id", "created_at", "updated_at", "version"])
 

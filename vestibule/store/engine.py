@@ -21,6 +21,13 @@ except ImportError:
 
 BUSY_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 3
+# How long PostgreSQL may be silent, or anybody make others wait there.
+POSTGRESQL_PATIENCE = {
+    "connect_timeout": CONNECT_TIMEOUT_SECONDS, "keepalives_idle": 30,
+    "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 10000}
+LOCK_TIMEOUT, STATEMENT_TIMEOUT = "5s", "10s"
+# Connections that are kept; a thread has one at most, so threads bound all.
 POOL_SIZE = 16
 WAL_TRIES = 50
 # Execution option: what runs on such an engine only reads.
@@ -44,12 +51,14 @@ def open_engine(url: str) -> Engine:
     if kind == "sqlite":
         return _open_sqlite(spelled)
     try:
-        return create_engine(
-            spelled, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=True,
-            pool_timeout=CONNECT_TIMEOUT_SECONDS,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
+        engine = create_engine(
+            spelled, pool_size=POOL_SIZE, max_overflow=-1,
+            pool_pre_ping=True, hide_parameters=True,
+            connect_args=POSTGRESQL_PATIENCE)
     except ArgumentError as error:
         raise ValueError(f"the database URL is unusable: {error}") from None
+    event.listen(engine, "connect", _set_up_postgresql)
+    return engine
 
 
 def _kind_and_url(url: str) -> Tuple[str, str]:
@@ -82,9 +91,8 @@ def _open_sqlite(url: str) -> Engine:
     if _is_file(url):
         _make_private(str(make_url(url).database))
         options = {"poolclass": QueuePool, "pool_size": POOL_SIZE,
-                   "max_overflow": 0,
-                   "pool_timeout": BUSY_TIMEOUT_SECONDS}
-    engine = create_engine(url, connect_args={
+                   "max_overflow": -1}
+    engine = create_engine(url, hide_parameters=True, connect_args={
         "timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None,
         "check_same_thread": False}, **options)
     event.listen(engine, "connect", _set_up_sqlite)
@@ -123,6 +131,19 @@ def _make_private(name: str) -> None:
                          f"{(error.strerror or str(error)).lower()}") from None
 
 
+def _set_up_postgresql(connection: Any, record: Any) -> None:
+    """Bound how long a statement of ours takes, and waits for a lock.
+
+    Somebody's forgotten transaction then costs one request a 503, and does
+    not take the threads of the service one by one.
+    """
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    cursor.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
+    cursor.close()
+    connection.commit()
+
+
 def _set_up_sqlite(connection: Any, record: Any) -> None:
     """Give each new connection what SQLite does not remember in the file.
 
@@ -137,8 +158,13 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     """Take the write lock at once, unless the engine at hand only reads."""
-    if not connection.get_execution_options().get(READS_ONLY):
+    if connection.get_execution_options().get(READS_ONLY):
+        return
+    try:
         execute_raw(connection, "BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        # Past SQLAlchemy's own wrapping, which its callers rely on.
+        raise OperationalError("BEGIN IMMEDIATE", None, error) from error
 
 
 def _use_write_ahead_log(engine: Engine) -> None:

@@ -87,6 +87,9 @@ def _run(engine: Engine, command: Any, revision: str) -> None:
     config.set_main_option("script_location", "vestibule:migrations")
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
+            # A migration may take its time, and waits for the one before.
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(
                 text("SELECT pg_advisory_xact_lock(:key)"),
                 {"key": MIGRATION_LOCK})

@@ -156,19 +156,21 @@ class SessionStore:
         return bool(changed)
 
     def set_label(self, session_id: str, user_id: str,
-                  label: Optional[str]) -> bool:
-        """Name a session of this user; say whether it was there."""
+                  label: Optional[str], now: datetime) -> bool:
+        """Name a live session of this user; say whether it was there."""
         with self._db.transaction() as work:
             named = (
                 work.query(Session)
                 .filter_by(id=session_id, user_id=user_id)
+                .filter(Session.idle_expires_at > now)
                 .update({Session.label: label}, synchronize_session=False))
         return bool(named)
 
-    def revoke(self, session_id: str, user_id: str) -> bool:
-        """Delete one session of this user; say whether it was there."""
+    def revoke(self, session_id: str, user_id: str, now: datetime) -> bool:
+        """Delete one live session of this user; say whether it was there."""
         return bool(self._delete(Session.id == session_id,
-                                 Session.user_id == user_id))
+                                 Session.user_id == user_id,
+                                 Session.idle_expires_at > now))
 
     def revoke_all(self, user_id: str) -> int:
         """Delete every session of a user; return how many there were."""

@@ -34,8 +34,11 @@ def client_address(peer: Optional[str], forwarded_for: Optional[str],
 
 def _parsed(text: Optional[str]) -> Optional[Address]:
     """Return an address, ``None`` for what is none."""
+    # A scope after a percent sign is this machine's own word for a network.
+    if text is None or "%" in text:
+        return None
     try:
-        address = ipaddress.ip_address((text or "").strip())
+        address = ipaddress.ip_address(text.strip())
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:

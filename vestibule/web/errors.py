@@ -15,7 +15,8 @@ from vestibule.base.errors import (
     InvalidCredentials, InvalidInput, InvalidToken, NotFound,
     PreconditionFailed, ReauthenticationRequired, SessionRequired,
     Throttled, Unavailable)
-from vestibule.store.db import OperationalError, PoolTimeout
+from vestibule.store.db import (
+    DataError, DBAPIError, IntegrityError, PoolTimeout, ProgrammingError)
 from vestibule.web.answers import PROBLEM_JSON, answer, wants_problem
 from vestibule.web.context import request_id, services
 from vestibule.web.cookies import clear_session
@@ -59,8 +60,10 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(AuthError, _answer_kind)
     app.register_error_handler(Refused, _answer_refused)
     app.register_error_handler(HTTPException, _answer_http)
-    for storage_error in (OperationalError, PoolTimeout):
+    for storage_error in (DBAPIError, PoolTimeout):
         app.register_error_handler(storage_error, _answer_storage)
+    for fault in (DataError, IntegrityError, ProgrammingError):
+        app.register_error_handler(fault, _answer_unforeseen)
     app.register_error_handler(Exception, _answer_unforeseen)
 
 

@@ -46,13 +46,13 @@ def show_form() -> Response:
 @routes.route("/reset", methods=["POST"])
 def choose_password() -> Response:
     """Spend the token on the new password, or say what is wrong."""
-    sent = read_texts(("token", "new_password"))
+    sent = read_texts((), ("token", "new_password"))
+    token, password = sent.get("token", ""), sent.get("new_password", "")
     settings = services().settings
     try:
-        services().auth.recover(sent["token"], sent["new_password"],
-                                origin=origin())
+        services().auth.recover(token, password, origin=origin())
     except (InvalidInput, InvalidToken) as refusal:
         status = 422 if isinstance(refusal, InvalidInput) else 403
         return page("reset.html", status, settings=settings,
-                    token=sent["token"], problem=refusal.message)
+                    token=token, problem=refusal.message)
     return page("reset_done.html", settings=settings)
