@@ -91,7 +91,8 @@ def test_everything_wrong_is_named_at_once() -> None:
         "VESTIBULE_XYZZYXYZZYXYZZY": "x"})
     assert sorted(problems) == [
         "VESTIBULE_BCRYPT_COST must be at least 10 in production.",
-        "VESTIBULE_BIND must be an address and a port, not 'nowhere'.",
+        "VESTIBULE_BIND must be an address and a port, as in "
+        "127.0.0.1:5000, not 'nowhere'.",
         "VESTIBULE_DEVELOPMENT_EXPOSED is for the development profile only.",
         "VESTIBULE_REGISTRATION must be open or closed, not 'maybe'.",
         "VESTIBULE_XYZZYXYZZYXYZZY (environment) is not a setting of "

@@ -312,7 +312,7 @@ def _clashes_with_profile(settings: Settings) -> List[str]:
 
 def _unknown(name: str, source: str) -> str:
     """Return the sentence about a name that is no setting."""
-    near = difflib.get_close_matches(name, BY_NAME, n=1)
+    near = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.8)
     hint = f" Did you mean {near[0]}?" if near else ""
     return f"{name} ({source}) is not a setting of Vestibule.{hint}"
 

@@ -113,12 +113,16 @@ def bind(text: str) -> Bind:
     """Take ``127.0.0.1:5000``, ``[::1]:5000`` or ``localhost:5000``."""
     host, colon, port = text.rpartition(":")
     if not colon or not host:
-        raise ValueError(f"must be an address and a port, not {text!r}")
+        raise ValueError("must be an address and a port, as in "
+                         f"127.0.0.1:5000, not {text!r}")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
         raise ValueError("must have an IPv6 address in brackets: [::1]:5000")
-    return Bind(host, _number(port, 1, 65535))
+    try:
+        return Bind(host, _number(port, 1, 65535))
+    except ValueError as error:
+        raise ValueError(f"has a port that {error}") from None
 
 
 def base_url(text: str) -> BaseURL:

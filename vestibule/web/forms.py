@@ -98,6 +98,10 @@ def _read_form(text: str) -> Dict[str, Any]:
     Split by hand: ``parse_qsl`` of Python before 3.7.10 also splits at
     semicolons, which stand in passwords.
     """
+    if text.lstrip().startswith("{"):
+        raise Refused(
+            415, "unsupported_media_type", "This looks like JSON: please "
+            "send it with Content-Type: application/json.")
     pairs: List[Tuple[str, str]] = []
     try:
         for part in text.split("&"):

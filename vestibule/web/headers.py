@@ -26,6 +26,8 @@ def _add(response: Response) -> Response:
     for name, value in FIXED.items():
         response.headers.setdefault(name, value)
     response.headers[REQUEST_ID_HEADER] = request_id()
+    if response.status_code in (204, 303):
+        response.headers.pop("Content-Type", None)
     response.vary.update(["Cookie", "Accept"])
     if services().settings.public_url.scheme == "https":
         response.headers["Strict-Transport-Security"] = HSTS
