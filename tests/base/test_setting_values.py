@@ -103,6 +103,8 @@ def test_a_usable_text_becomes_its_value(
      "must be scheme, host and path alone"),
     (base_url, "https://user@example.com",
      "must be scheme, host and path alone"),
+    (secret_key, GOOD_KEY + "\udcff",
+     "holds characters that cannot be printed"),
     (mail_address, "Help <help@example.com>",
      "must be one plain mail address"),
     (mail_address, "a@example.com, b@example.com",

@@ -62,7 +62,7 @@ def test_in_development_this_machine_has_all_its_names() -> None:
 ])
 def test_an_unsafe_request_of_another_site_has_no_effect(
         production: Client, headers: Dict[str, str], taken: bool) -> None:
-    """R045: registering and logging in included, in either encoding."""
+    """R045, R047: registering and logging in included, in any encoding."""
     for encoding in ("json", "data"):
         options: Any = {encoding: BOB, "headers": headers}
         answer = production.request("POST", "/users", **options)

@@ -32,7 +32,8 @@ def keyed_digest(key: str, text: str) -> str:
 
     Without the key nobody can find the text again by trying likely ones.
     """
-    return hmac.new(key.encode("utf-8"), text.encode("utf-8"),
+    return hmac.new(key.encode("utf-8"),
+                    text.encode("utf-8", "surrogatepass"),
                     hashlib.sha256).hexdigest()
 
 

@@ -11,6 +11,8 @@ from email_validator import EmailNotValidError, validate_email
 from vestibule.base.errors import InvalidInput
 
 MAX_LENGTH = 254
+# RFC 5321 4.5.3.1.1; newer email-validators look at it only when strict.
+MAX_LOCAL_LENGTH = 64
 LOCAL_NAMES = ("test", "local", "localhost")
 
 
@@ -49,6 +51,8 @@ def _spelled(text: str) -> str:
                                allow_smtputf8=False)
     except (EmailNotValidError, UnicodeError):
         raise InvalidInput({"email": ["malformed"]}) from None
+    if len(found.ascii_local_part) > MAX_LOCAL_LENGTH:
+        raise InvalidInput({"email": ["malformed"]})
     if "=?" in text:
         # The beginning of an encoded word: CPython below 3.12.5 would decode
         # it in a mail's header (CVE-2024-6923).

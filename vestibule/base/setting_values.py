@@ -149,6 +149,8 @@ def base_url(text: str) -> BaseURL:
 
 def secret_key(text: str) -> str:
     """Take a key that nobody guesses (ASVS 5.0 13.2.3)."""
+    if not text.isprintable():
+        raise ValueError("holds characters that cannot be printed")
     if len(text) < SHORTEST_KEY or len(set(text)) < DISTINCT_IN_KEY:
         raise ValueError(
             f"is too weak: it needs {SHORTEST_KEY} random characters, as "

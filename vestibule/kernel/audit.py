@@ -39,11 +39,9 @@ class Audit:
         """Return what stands for an identifier that nobody is known by.
 
         People type passwords into the wrong field, so it is not kept in
-        clear (requirement R123); equal texts still give equal masks. What
-        is typed may be anything, lone surrogates too.
+        clear (requirement R123); equal texts still give equal masks.
         """
-        text = typed.encode("utf-8", "backslashreplace").decode("utf-8")
-        return keyed_digest(self._key, text)[:32]
+        return keyed_digest(self._key, typed)[:32]
 
 
 def shortened(user_agent: Optional[str]) -> Optional[str]:
