@@ -51,10 +51,11 @@ def _spelled(text: str) -> str:
                                allow_smtputf8=False)
     except (EmailNotValidError, UnicodeError):
         raise InvalidInput({"email": ["malformed"]}) from None
-    if len(found.ascii_local_part) > MAX_LOCAL_LENGTH:
+    local_part = found.ascii_local_part or ""
+    if len(local_part) > MAX_LOCAL_LENGTH:
         raise InvalidInput({"email": ["malformed"]})
     if "=?" in text:
         # The beginning of an encoded word: CPython below 3.12.5 would decode
         # it in a mail's header (CVE-2024-6923).
         raise InvalidInput({"email": ["malformed"]})
-    return f"{found.ascii_local_part}@{found.ascii_domain}".lower()
+    return f"{local_part}@{found.ascii_domain}".lower()
