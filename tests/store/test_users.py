@@ -2,18 +2,28 @@
 """Users in the database: tasks 1 to 4, and what an operator needs."""
 
 import re
+from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, List
 
 import pytest
 
 from tests.support.builders import EMAIL, HASH, everything, run_sql
 from tests.support.clock import SetClock
+from vestibule.base.clock import Clock
 from vestibule.store.db import (
     DB, IntegrityError, InvalidRequestError, NoResultFound, User)
 from vestibule.store.tables import new_id
 
 UUID4 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class Still(Clock):
+    """Stands still for ever."""
+
+    def now(self) -> datetime:
+        """Return the same instant each time."""
+        return datetime(2026, 3, 1, tzinfo=timezone.utc)
 
 
 def test_a_user_is_a_row_of_users() -> None:
@@ -229,3 +239,38 @@ def test_an_id_is_never_given_again(db: DB) -> None:
         seen.add(user.id)
         assert db.delete_user(user.id)
     assert len(seen) == 20
+
+
+def test_a_change_is_later_than_the_one_before_whatever_the_clock_says(
+        db: DB, clock: SetClock) -> None:
+    """Issue 4: clocks of several machines differ, the order does not."""
+    user = db.add_user(EMAIL, HASH)
+    instants = [(user.updated_at, user.password_changed_at)]
+    for step in ({"minutes": -9}, {"hours": -2}, {"seconds": 1},
+                 {"days": -3}):
+        clock.advance(**step)
+        db.update_user(user.id, hashed_password=HASH)
+        user = db.find_user_by(id=user.id)
+        assert user.updated_at == user.password_changed_at
+        instants.append((user.updated_at, user.password_changed_at))
+    assert instants == sorted(set(instants))
+    clock.advance(days=9)
+    db.update_user(user.id, name="Bob")
+    now = clock.now()
+    user = db.find_user_by(id=user.id)
+    assert (now - user.updated_at).total_seconds() < 1
+    assert user.password_changed_at == instants[-1][1]
+
+
+def test_changes_at_one_instant_are_told_apart(database_url: str) -> None:
+    """Issue 4: by a microsecond, so that a chain has an order."""
+    still = Still()
+    frozen = DB(database_url, still)
+    user = frozen.add_user(EMAIL, HASH)
+    instants = []
+    for _ in range(3):
+        frozen.update_user(user.id, hashed_password=HASH)
+        instants.append(frozen.find_user_by(id=user.id).updated_at)
+    frozen.close()
+    assert instants == [still.now() + timedelta(microseconds=number)
+                        for number in (1, 2, 3)]

@@ -4,6 +4,7 @@
 from typing import Any
 
 from sqlalchemy import __version__ as SQLALCHEMY_VERSION
+from sqlalchemy import case
 from sqlalchemy.engine import Engine
 
 try:
@@ -11,8 +12,15 @@ try:
 except ImportError:
     from sqlalchemy.ext.declarative import declarative_base
 
-__all__ = ["SQLALCHEMY_VERSION", "declarative_base", "execute_raw",
-           "url_text"]
+__all__ = ["SQLALCHEMY_VERSION", "case_when", "declarative_base",
+           "execute_raw", "url_text"]
+
+
+def case_when(condition: Any, value: Any, otherwise: Any) -> Any:
+    """Return SQL's CASE of one condition, which 1.3 takes in a list."""
+    if SQLALCHEMY_VERSION.startswith("1.3."):
+        return case([(condition, value)], else_=otherwise)
+    return case((condition, value), else_=otherwise)
 
 
 def execute_raw(connection: Any, statement: str) -> None:

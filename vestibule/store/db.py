@@ -7,8 +7,10 @@ other layer imports SQLAlchemy.
 
 import threading
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Iterator, List, Optional, Union
 
+from sqlalchemy import BigInteger, type_coerce
 from sqlalchemy.exc import (
     DataError, DBAPIError, IntegrityError, InvalidRequestError,
     OperationalError, ProgrammingError)
@@ -18,8 +20,10 @@ from sqlalchemy.orm import sessionmaker
 from sqlalchemy.orm.exc import NoResultFound
 
 from vestibule.base.clock import Clock
+from vestibule.store.compat import case_when
 from vestibule.store.engine import READS_ONLY, open_engine
 from vestibule.store.schema import is_current, upgrade
+from vestibule.store.tables import to_microseconds
 from vestibule.store.user import User
 
 __all__ = [
@@ -142,7 +146,10 @@ class DB:
     def update_user(self, user_id: str, **attributes: Any) -> None:
         """Set these attributes of a user (task 4).
 
-        Setting ``hashed_password`` sets ``password_changed_at`` as well.
+        Setting ``hashed_password`` sets ``password_changed_at`` as well, to
+        the same instant as ``updated_at``. That always grows: of two changes
+        the later one has the later instant, whatever the clocks of several
+        machines say.
         Raises ``ValueError`` for an attribute that does not exist or is not
         for setting, ``NoResultFound`` for an unknown user, and
         ``IntegrityError`` for an address that is taken; nothing is changed
@@ -151,11 +158,11 @@ class DB:
         for name in attributes:
             if name in FIXED_ATTRIBUTES or name not in _columns():
                 raise ValueError(f"A user has no attribute {name!r} to set")
-        now = self.clock.now()
-        values = dict(attributes, updated_at=now)
+        instant = _instant_of_change(self.clock.now())
+        values = dict(attributes, updated_at=instant)
         if "hashed_password" in values:
             values["hashed_password"] = _as_text(values["hashed_password"])
-            values.setdefault("password_changed_at", now)
+            values.setdefault("password_changed_at", instant)
         columns = {getattr(User, name): value
                    for name, value in values.items()}
         columns[User.version] = User.version + 1
@@ -218,6 +225,13 @@ class DB:
     def _current(self) -> Optional[OrmSession]:
         """Return the session of this thread's open transaction, if any."""
         return getattr(self._open, "session", None)
+
+
+def _instant_of_change(now: datetime) -> Any:
+    """Return SQL for now, or for just after the row's last change."""
+    last = type_coerce(User.__table__.c.updated_at, BigInteger)
+    count = to_microseconds(now)
+    return case_when(last < count, count, last + 1)
 
 
 def _as_text(hashed_password: Union[str, bytes, None]) -> Optional[str]:
