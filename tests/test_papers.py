@@ -24,7 +24,8 @@ from vestibule.kernel.services import build_services
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-login.md"
 SESSIONS = ROOT / "docs" / "how-to" / "sessions.md"
-DIALOGUES = [README, TUTORIAL, SESSIONS]
+RECOVERY = ROOT / "docs" / "how-to" / "recovery.md"
+DIALOGUES = [README, TUTORIAL, SESSIONS, RECOVERY]
 COMMANDS = ROOT / "docs" / "reference" / "cli.md"
 DECISIONS = ROOT / "docs" / "decisions"
 END_OF_LIFE = DECISIONS / "0019-end-of-life-on-python-3.7.md"

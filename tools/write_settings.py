@@ -35,6 +35,7 @@ EXAMPLES: Dict[str, str] = {
     "VESTIBULE_SERVICE_NAME": "Example",
     "VESTIBULE_SUPPORT_ADDRESS": "help@example.com",
     "VESTIBULE_REGISTRATION": "closed",
+    "VESTIBULE_EMAIL_VERIFICATION": "required",
     "VESTIBULE_PASSWORD_MIN_LENGTH": "12",
     "VESTIBULE_BCRYPT_COST": "13",
     "VESTIBULE_WORKERS": "2",
@@ -64,6 +65,10 @@ NOTES: Dict[str, str] = {
     "VESTIBULE_SMTP_URL":
         "`smtps://` speaks TLS from the first byte; `smtp://` is clear text "
         "and for this machine only. Special characters are percent-encoded.",
+    "VESTIBULE_EMAIL_VERIFICATION":
+        "Not set, it is `required` in production and `optional` in "
+        "development. Where it is required, registering does not tell that "
+        "an address is taken.",
     "VESTIBULE_PASSWORD_MIN_LENGTH":
         f"Not set, it is {PRODUCTION_PASSWORD_LENGTH} in production and 1 in "
         "development. Production takes no less than 8.",

@@ -15,13 +15,17 @@ from vestibule.features.recovery import pages as recovery_pages
 from vestibule.features.recovery import routes as recovery
 from vestibule.features.registration import routes as registration
 from vestibule.features.sessions import routes as sessions
+from vestibule.features.undo import routes as undo
+from vestibule.features.verification import pages as verification_pages
+from vestibule.features.verification import routes as verification
 from vestibule.features.welcome import routes as welcome
 from vestibule.kernel.services import Services, build_services
 from vestibule.web import body, cors, errors, headers, hosts
 from vestibule.web.context import EXTENSION
 
-FEATURES = (welcome, registration, login, sessions, account, recovery,
-            recovery_pages, health, api_document)
+FEATURES = (welcome, registration, verification, verification_pages, login,
+            sessions, account, recovery, recovery_pages, undo, health,
+            api_document)
 DEVELOPMENT_FEATURES = (mailbox,)
 # In this order each request passes them before its view.
 SHARED = (headers, hosts, cors, body, errors)

@@ -13,10 +13,10 @@ def _dead_letter(library: Auth) -> str:
     """Write a letter that could not be sent; return its id."""
     library.request_reset("ada@example.com")
     store = LetterStore(library.db)
-    letter_id = store.newest(1)[0].id
-    now = library.db.clock.now()
-    store.settle(letter_id, Outcome(DEAD, now, "550 no such mailbox"), now)
-    return letter_id
+    letter, now = store.newest(1)[0], library.db.clock.now()
+    assert store.claim(letter, now)
+    store.settle(letter, Outcome(DEAD, now, "550 no such mailbox"), now)
+    return letter.id
 
 
 def test_letters_are_listed_with_their_state(

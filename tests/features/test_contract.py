@@ -70,10 +70,16 @@ def test_logging_in_sets_the_session_cookie(
 def test_over_https_the_cookie_is_guarded_by_its_name(
         production: Client) -> None:
     """R043: ``__Host-`` and Secure where the base URL is https."""
-    production.sign_up()
-    header = production.sign_in().headers["Set-Cookie"]
-    assert header.startswith("__Host-session_id=")
-    assert "Secure" in header
+    signed_up = production.sign_up()
+    users = production.services.users
+    users.verify(users.find(BOB["email"]))
+    for name, answer in (("registration", signed_up),
+                         ("session_id", production.sign_in())):
+        header = answer.headers["Set-Cookie"]
+        assert header.startswith(f"__Host-{name}=")
+        for attribute in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+            assert attribute in header
+        assert "Domain" not in header
 
 
 @pytest.mark.parametrize("changes", [

@@ -99,7 +99,7 @@ def test_a_refusal_says_why_to_the_operator_alone(
 
 def test_a_password_typed_for_an_address_is_not_kept(db: DB) -> None:
     """R123: masked under the key; equal texts still look equal."""
-    auth = Auth(db, Passwords(4), Audit(db, KEY))
+    auth = Auth(db, Passwords(4), KEY)
     for typed in (PASSWORD, PASSWORD, "another one"):
         with pytest.raises(InvalidCredentials):
             auth.authenticate(typed, "x")

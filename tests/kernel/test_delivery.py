@@ -16,7 +16,8 @@ from vestibule.base.errors import InvalidInput, InvalidToken
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.delivery import (
     BATCH, FIRST_PAUSE, LEASE, LONGEST_PAUSE, MAXIMUM_ATTEMPTS, pause_after)
-from vestibule.kernel.outbox import PASSWORD_CHANGED_LETTER, RESET_LETTER
+from vestibule.kernel.outbox import (
+    DELETED_LETTER, DISABLED_LETTER, PASSWORD_CHANGED_LETTER, RESET_LETTER)
 from vestibule.kernel.users import Users
 from vestibule.mail.message import MailRefused, MailUnavailable, Message
 from vestibule.store.db import User
@@ -123,12 +124,18 @@ def test_no_row_ever_holds_the_secret(auth: Auth, bob: User) -> None:
 
 
 def test_a_letter_for_nobody_is_dropped(auth: Auth, bob: User) -> None:
-    """R053: for an unknown address and for a disabled user."""
+    """R053: for an unknown address and for a disabled user, who is sent
+    nothing but the notice of that.
+    """
     Users(auth.db, auth).disable(bob)
     auth.request_reset("nobody@example.com")
     auth.request_reset(EMAIL)
-    assert send(auth) == []
-    for letter in letters(auth.db):
+    notice, = send(auth)
+    assert "disabled" in notice.subject and "token=" not in notice.text
+    *dropped, sent = letters(auth.db)
+    assert (sent.kind, sent.state) == (DISABLED_LETTER, SENT)
+    assert len(dropped) == 2
+    for letter in dropped:
         assert (letter.state, letter.last_error) == (DROPPED, None)
         assert letter.settled_at is not None
     assert "one_time_tokens" not in everything(auth.db)
@@ -293,7 +300,7 @@ def test_a_claim_is_good_for_its_lease(
 def test_letters_are_sent_a_batch_at_a_time(auth: Auth) -> None:
     """R134: the oldest first, and none is left behind."""
     for number in range(BATCH + 5):
-        auth.outbox.write(PASSWORD_CHANGED_LETTER, f"u{number:02}@x.com")
+        auth.outbox.write(DELETED_LETTER, f"u{number:02}@x.com")
     postbox = Postbox()
     delivery = make_delivery(auth, postbox)
     assert [delivery.send_due() for _ in range(3)] == [BATCH, 5, 0]
@@ -304,7 +311,7 @@ def test_letters_are_sent_a_batch_at_a_time(auth: Auth) -> None:
 def test_told_to_stop_the_letter_at_hand_is_finished(auth: Auth) -> None:
     """R134: the rest waits, unclaimed, for the next worker."""
     for number in range(3):
-        auth.outbox.write(PASSWORD_CHANGED_LETTER, f"u{number}@x.com")
+        auth.outbox.write(DELETED_LETTER, f"u{number}@x.com")
     stop = threading.Event()
     assert make_delivery(auth, Stopping(stop)).send_due(stop) == 1
     assert sorted((letter.state, letter.attempts)

@@ -16,8 +16,8 @@ from tests.support.clock import SetClock
 from tests.support.processes import errors_of, racers
 from vestibule.kernel import delivery as kernel_delivery
 from vestibule.kernel.auth import Auth
-from vestibule.kernel.delivery import LEASE
-from vestibule.kernel.outbox import PASSWORD_CHANGED_LETTER
+from vestibule.kernel.delivery import LEASE, MAXIMUM_ATTEMPTS
+from vestibule.kernel.outbox import DELETED_LETTER, PASSWORD_CHANGED_LETTER
 from vestibule.mail.message import MailRefused, MailUnavailable, Message
 from vestibule.store.db import DB
 from vestibule.store.letter import DEAD, DROPPED, QUEUED, SENT
@@ -63,7 +63,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_delivery_sends_what_falls_due(auth: Auth) -> None:
     """R134: until it is told to stop, and it stops then."""
     postbox = Signalling()
-    auth.outbox.write(PASSWORD_CHANGED_LETTER, EMAIL)
+    auth.outbox.write(DELETED_LETTER, EMAIL)
     run_until_taken(auth, postbox)
     assert [letter.state for letter in letters(auth.db)] == [SENT]
 
@@ -75,8 +75,8 @@ def test_the_delivery_sends_what_falls_due(auth: Auth) -> None:
 def test_no_fault_of_one_letter_ends_the_delivery(
         auth: Auth, fault: Exception) -> None:
     """R134: the others are sent, whatever became of this one."""
-    auth.outbox.write(PASSWORD_CHANGED_LETTER, "first@example.com")
-    auth.outbox.write(PASSWORD_CHANGED_LETTER, EMAIL)
+    auth.outbox.write(DELETED_LETTER, "first@example.com")
+    auth.outbox.write(DELETED_LETTER, EMAIL)
     postbox = Signalling(fault)
     run_until_taken(auth, postbox)
     assert [message.to for message in postbox.taken] == [EMAIL]
@@ -86,8 +86,8 @@ def test_a_fault_of_ours_is_tried_again(
         auth: Auth, clock: SetClock, caplog: pytest.LogCaptureFixture
         ) -> None:
     """R134: after the lease the letter is due again; the log says why."""
-    auth.outbox.write(PASSWORD_CHANGED_LETTER, EMAIL)
-    auth.outbox.write(PASSWORD_CHANGED_LETTER, "eve@example.com")
+    auth.outbox.write(DELETED_LETTER, EMAIL)
+    auth.outbox.write(DELETED_LETTER, "eve@example.com")
     run_until_taken(auth, Signalling(RuntimeError("a secret of somebody")))
     clock.advance(seconds=LEASE.total_seconds() + 1)
     postbox = Signalling()
@@ -99,31 +99,57 @@ def test_a_fault_of_ours_is_tried_again(
 
 def test_a_database_that_refuses_is_waited_for(db: DB, auth: Auth) -> None:
     """R134: letters wait until it takes a claim again."""
-    auth.outbox.write(PASSWORD_CHANGED_LETTER, EMAIL)
+    auth.outbox.write(DELETED_LETTER, EMAIL)
     postbox = Signalling()
     stop = threading.Event()
     thread = threading.Thread(
         target=make_delivery(auth, postbox).run, args=(stop,))
-    with refusing(db, "UPDATE", "letters"):
-        thread.start()
-        assert not postbox.has_taken.wait(0.1)
-        assert thread.is_alive()
-    assert postbox.has_taken.wait(5)
-    stop.set()
-    thread.join(5)
+    try:
+        with refusing(db, "UPDATE", "letters"):
+            thread.start()
+            assert not postbox.has_taken.wait(0.1)
+            assert thread.is_alive()
+        assert postbox.has_taken.wait(5)
+    finally:
+        stop.set()
+        thread.join(5)
     assert [letter.state for letter in letters(db)] == [SENT]
 
 
-def test_a_kind_that_nobody_knows_is_dead(auth: Auth) -> None:
-    """R145: after a step back to an older version, for an operator to see.
+def test_a_kind_that_nobody_knows_waits_for_who_does(
+        auth: Auth, clock: SetClock) -> None:
+    """R145: a newer version's workers send it; others put it off.
+
+    No letter waits behind it, and after the last try it is dead, for an
+    operator to see who went back to an older version for good.
     """
     auth.outbox.write("from_the_future", EMAIL)
-    auth.outbox.write(PASSWORD_CHANGED_LETTER, EMAIL)
+    auth.outbox.write(DELETED_LETTER, EMAIL)
+    postbox = Postbox()
+    delivery = make_delivery(auth, postbox)
+    delivery.send_due()
+    newer, older = letters(auth.db)
+    assert (newer.state, older.state) == (SENT, QUEUED)
+    assert "from_the_future" in str(older.last_error)
+    assert clock.now() < older.next_try_at < clock.now() + LEASE
+    for _ in range(MAXIMUM_ATTEMPTS - 1):
+        assert letters(auth.db)[1].state == QUEUED
+        clock.advance(hours=2)
+        delivery.send_due()
+    assert letters(auth.db)[1].state == DEAD
+    assert len(postbox.taken) == 1
+
+
+def test_a_notice_that_could_undo_nothing_is_not_sent(auth: Auth) -> None:
+    """R067: it would hold a token for nobody, or for somebody else."""
+    bob = make_user(auth)
+    auth.outbox.write(PASSWORD_CHANGED_LETTER, "nobody@example.com")
+    auth.outbox.write(PASSWORD_CHANGED_LETTER, "left@example.com", bob.id)
     postbox = Postbox()
     make_delivery(auth, postbox).send_due()
-    newer, older = letters(auth.db)
-    assert (newer.state, older.state) == (SENT, DEAD)
-    assert "from_the_future" in str(older.last_error)
+    assert postbox.taken == []
+    assert {letter.state for letter in letters(auth.db)} == {DROPPED}
+    assert count(auth.db, "one_time_tokens") == 0
 
 
 def test_the_log_names_the_letter_and_not_the_person(
@@ -186,7 +212,7 @@ def test_several_workers_send_no_letter_twice(database_url: str) -> None:
             run_sql(db, "DELETE FROM letters")
             expected = [f"u{each}@example.com" for each in range(LETTERS)]
             for address in expected:
-                auth.outbox.write(PASSWORD_CHANGED_LETTER, address)
+                auth.outbox.write(DELETED_LETTER, address)
             outcomes = workers.run(number)
             assert errors_of(outcomes) == [], outcomes
             sent: List[str] = sum((each.value for each in outcomes), [])
@@ -207,7 +233,7 @@ def test_a_letter_whose_worker_died_is_claimed_by_one(
     with racers(database_url, [action] * WORKERS) as workers:
         db = DB(database_url)
         auth = Auth(db)
-        auth.outbox.write(PASSWORD_CHANGED_LETTER, EMAIL)
+        auth.outbox.write(DELETED_LETTER, EMAIL)
         for number in range(2, 2 + ROUNDS):
             run_sql(db, "UPDATE letters SET state = :state, attempts = "
                     ":attempts, next_try_at = 0", state=QUEUED,

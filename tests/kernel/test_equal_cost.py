@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
 """Every refused login costs the same hash work, whatever was wrong.
 
-The work is counted at bcrypt itself, in units of its inner loop: a hash of
-cost n takes 2 to the n.
+The work is counted in units of bcrypt's inner loop: see ``Work``.
 """
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Dict
 
-import bcrypt
 import pytest
 
 from tests.support.builders import (
     EMAIL, PASSWORD, count, make_user, store_hash)
+from tests.support.hash_work import Work
 from vestibule.base.errors import InvalidInput
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.passwords import Passwords
@@ -20,35 +19,6 @@ from vestibule.store.db import DB
 
 COST = 6
 LONG = "x" * 100
-
-
-class Work:
-    """Counts what bcrypt is asked to do, and lets it be done."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        """Stand between the product and its library from now on."""
-        self.units: List[int] = []
-        hashpw: Callable[[bytes, bytes], bytes] = bcrypt.hashpw
-        checkpw: Callable[[bytes, bytes], bool] = bcrypt.checkpw
-
-        def counted_hashpw(password: bytes, salt: bytes) -> bytes:
-            """Hash and count it."""
-            self.units.append(2 ** int(salt[4:6]))
-            return hashpw(password, salt)
-
-        def counted_checkpw(password: bytes, hashed: bytes) -> bool:
-            """Verify and count it."""
-            self.units.append(2 ** int(hashed[4:6]))
-            return checkpw(password, hashed)
-
-        patch.setattr(bcrypt, "hashpw", counted_hashpw)
-        patch.setattr(bcrypt, "checkpw", counted_checkpw)
-
-    def of(self, action: Callable[[], Any]) -> int:
-        """Return how much work an action costs."""
-        self.units.clear()
-        action()
-        return sum(self.units)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 """What the service does by itself."""
 
 import threading
+from datetime import timedelta
 from typing import Any, List
 
 import pytest
@@ -46,7 +47,8 @@ def test_expired_rows_of_every_table_are_removed(
     auth.request_reset("bob@example.com")
     letters = LetterStore(db)
     letter = letters.newest(1)[0]
-    letters.settle(letter.id, Outcome(SENT, clock.now()), clock.now())
+    letters.claim(letter, clock.now())
+    letters.settle(letter, Outcome(SENT, clock.now()), clock.now())
     assert keeping.purge(threading.Event()) == 0
     clock.advance(hours=1)
     assert keeping.purge(threading.Event()) == 1
@@ -55,6 +57,19 @@ def test_expired_rows_of_every_table_are_removed(
     assert keeping.purge(threading.Event()) == 2
     assert auth.get_user_from_session_id(fresh) is not None
     assert letters.newest(9) == []
+
+
+def test_an_address_is_kept_no_longer_than_it_is_said_to_be(
+        db: DB, auth: Auth, keeping: Housekeeping, clock: SetClock) -> None:
+    """R042: the row goes with its time, and not before."""
+    user = db.find_user_by(email="bob@example.com")
+    for days in (7, 8):
+        auth.addresses.keep(f"left{days}@example.com", user.id,
+                            clock.now() + timedelta(days=days))
+    assert keeping.purge(threading.Event()) == 0
+    clock.advance(days=7)
+    assert keeping.purge(threading.Event()) == 1
+    assert auth.addresses.is_kept("left8@example.com", user.id)
 
 
 def test_a_purge_goes_on_in_batches(

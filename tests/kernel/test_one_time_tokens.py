@@ -8,13 +8,15 @@ from typing import Any, Callable, List
 import pytest
 
 from tests.support.builders import (
-    count, everything, make_user, refusing)
+    EMAIL, count, everything, make_user, refusing)
 from tests.support.clock import SetClock
 from vestibule.base.digest import digest_of, new_secret
 from vestibule.base.errors import InvalidToken
 from vestibule.kernel import one_time_tokens
 from vestibule.kernel.auth import Auth
-from vestibule.kernel.one_time_tokens import LIFETIMES, RESET
+from vestibule.kernel.one_time_tokens import (
+    CODE_TRIES, LIFETIMES, RESET, UNDO)
+from vestibule.kernel.verification import PASSWORD_TRIES
 from vestibule.store.db import User
 from vestibule.store.one_time_token import OneTimeToken, OneTimeTokenStore
 
@@ -51,7 +53,8 @@ def other_purpose(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def assert_refused(auth: Auth, secret: str, purpose: str = RESET) -> None:
     """See that a secret is refused by a look and by a redemption, alike."""
-    for verb in (auth.tokens.look_at, auth.tokens.redeem):
+    verbs: List[Any] = [auth.tokens.look_at, auth.tokens.redeem]
+    for verb in verbs:
         with pytest.raises(InvalidToken) as refusal:
             verb(secret, purpose)
         assert refusal.value.code == "invalid_token"
@@ -209,6 +212,17 @@ def test_a_new_letter_takes_the_place_of_what_came_before(
     assert auth.tokens.look_at(together, RESET).user_id == bob.id
 
 
+def test_a_new_letter_takes_the_place_of_no_others(
+        auth: Auth, bob: User, clock: SetClock) -> None:
+    """R059: neither of somebody else's, nor of those for something else."""
+    eve = make_user(auth, "eve@example.com")
+    of_eve = auth.tokens.issue(eve.id, RESET, eve.email)
+    undo = auth.tokens.issue(bob.id, UNDO, EMAIL)
+    auth.tokens.revoke_superseded(bob.id, RESET, clock.now())
+    assert auth.tokens.look_at(of_eve, RESET).user_id == eve.id
+    assert auth.tokens.look_at(undo, UNDO).user_id == bob.id
+
+
 def test_expired_tokens_are_swept_out(
         auth: Auth, bob: User, clock: SetClock) -> None:
     """R042: a few at a time, used or not, and never one that is good."""
@@ -221,3 +235,34 @@ def test_expired_tokens_are_swept_out(
     assert [store.purge(clock.now(), 2) for _ in range(4)] == [2, 2, 1, 0]
     assert count(auth.db, "one_time_tokens") == 1
     assert auth.tokens.look_at(good, RESET).user_id == bob.id
+
+
+def test_tries_are_counted_up_to_a_limit_each(
+        auth: Auth, bob: User) -> None:
+    """R056: exactly so many, of one token and of one kind."""
+    secret, other = [auth.tokens.issue(bob.id, RESET) for _ in range(2)]
+    token = auth.tokens.look_at(secret, RESET)
+    counted = [auth.tokens.count_try(token, PASSWORD_TRIES)
+               for _ in range(7)]
+    assert counted == [True] * 5 + [False] * 2
+    assert auth.tokens.count_try(token, CODE_TRIES)
+    assert auth.tokens.count_try(
+        auth.tokens.look_at(other, RESET), PASSWORD_TRIES)
+    assert auth.tokens.redeem(secret, RESET).password_tries == 5
+
+
+def test_undos_are_revoked_from_an_instant_on(
+        auth: Auth, bob: User, clock: SetClock) -> None:
+    """Issue 4: that one and later, of one user, and undos alone."""
+    eve = make_user(auth, "eve@example.com")
+    instants = [clock.now() for _ in range(3)]
+    undos = [auth.tokens.issue(bob.id, UNDO, EMAIL, each)
+             for each in instants]
+    of_eve = auth.tokens.issue(eve.id, UNDO, EMAIL, instants[2])
+    reset = auth.tokens.issue(bob.id, RESET, EMAIL, instants[2])
+    auth.tokens.revoke_undos_since(bob.id, instants[1])
+    assert auth.tokens.look_at(undos[0], UNDO)
+    for secret in undos[1:]:
+        assert_refused(auth, secret, UNDO)
+    assert auth.tokens.look_at(of_eve, UNDO)
+    assert auth.tokens.look_at(reset, RESET)

@@ -13,7 +13,7 @@ from tests.support.builders import (
 from tests.support.clock import SetClock
 from vestibule.base.digest import digest_of
 from vestibule.base.errors import (
-    InvalidCredentials, NotFound, SessionRequired)
+    InvalidCredentials, NotFound, ReauthenticationRequired, SessionRequired)
 from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.last_seen import INTERVAL
@@ -349,3 +349,28 @@ def test_a_session_check_is_one_statement(auth: Auth, bob: User) -> None:
             plan = work.execute(text(f"EXPLAIN QUERY PLAN {FIND}"),
                                 {"id": token[:36]}).fetchall()
         assert "SCAN" not in str(plan) and "SEARCH" in str(plan)
+
+
+def test_a_proof_is_recent_for_five_minutes(
+        auth: Auth, bob: User, clock: SetClock) -> None:
+    """R067: after signing in, however much the session is used since."""
+    token = auth.sessions.start(bob, ("pwd",))
+    clock.advance(minutes=5, seconds=-1)
+    auth.sessions.require_recent_proof(auth.sessions.resume(token))
+    clock.advance(seconds=2)
+    with pytest.raises(ReauthenticationRequired) as refusal:
+        auth.sessions.require_recent_proof(auth.sessions.resume(token))
+    assert refusal.value.code == "reauthentication_required"
+
+
+def test_a_renewed_session_has_a_recent_proof(
+        auth: Auth, bob: User, clock: SetClock) -> None:
+    """R067: by the password, and for five minutes again."""
+    token = auth.sessions.start(bob, ("pwd",))
+    clock.advance(minutes=9)
+    renewed = auth.sessions.renew(auth.sessions.resume(token), bob)
+    clock.advance(minutes=5, seconds=-1)
+    auth.sessions.require_recent_proof(auth.sessions.resume(renewed))
+    clock.advance(seconds=2)
+    with pytest.raises(ReauthenticationRequired):
+        auth.sessions.require_recent_proof(auth.sessions.resume(renewed))

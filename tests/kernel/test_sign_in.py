@@ -4,11 +4,19 @@
 import pytest
 
 from tests.support.builders import (
-    EMAIL, PASSWORD, count, everything, make_user, refusing)
-from vestibule.base.errors import InvalidCredentials, SessionRequired
+    EMAIL, PASSWORD, count, everything, letters, make_user, refusing,
+    token_in)
+from tests.support.recovery import (
+    DESK, delivered, events_of, make_verification, make_verified,
+    what_happened)
+from vestibule.base.errors import (
+    Forbidden, InvalidCredentials, SessionRequired)
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.auth import Auth
+from vestibule.kernel.outbox import MOST_AN_HOUR, VERIFY_LETTER
 from vestibule.kernel.sign_in import SignIn
+from vestibule.kernel.users import Users
+from vestibule.kernel.verification import Claim
 from vestibule.store.db import User
 from vestibule.store.event import EventStore
 
@@ -103,3 +111,82 @@ def test_a_login_happens_as_a_whole_or_not(
             sign_in.with_password(EMAIL, PASSWORD, LIBRARY, presented)
     assert everything(auth.db) == before
     assert auth.sessions.resume(presented).user_id == bob.id
+
+
+@pytest.fixture
+def strict(auth: Auth) -> SignIn:
+    """Return the door where an address has to be proved first."""
+    return SignIn(auth.db, auth, wants_verified=True)
+
+
+def test_an_unproved_address_signs_nobody_in_where_one_is_wanted(
+        auth: Auth, strict: SignIn, bob: User) -> None:
+    """R009: the right password is told what is missing, and has a letter.
+    """
+    presented = auth.create_session(EMAIL)
+    with pytest.raises(Forbidden) as refusal:
+        strict.with_password(EMAIL, PASSWORD, DESK, presented)
+    assert refusal.value.code == "email_not_verified"
+    assert count(auth.db, "sessions") == 1
+    assert auth.get_user_from_session_id(presented) is not None
+    happened = events_of(auth.db, bob)[-1]
+    assert (happened.what, happened.detail, happened.ip) == (
+        "login.refused", {"reason": "email_not_verified"}, DESK.ip)
+    letter, = letters(auth.db)
+    assert (letter.kind, letter.recipient, letter.user_id) == (
+        VERIFY_LETTER, EMAIL, bob.id)
+    message, = delivered(auth)
+    make_verification(auth).confirm(
+        token_in(message), Claim(password=PASSWORD), LIBRARY)
+    assert strict.with_password(EMAIL, PASSWORD, LIBRARY).session_token
+
+
+def test_other_ways_in_want_a_proved_address_too(
+        auth: Auth, strict: SignIn, bob: User) -> None:
+    """R009: every way in ends here, whatever was shown."""
+    with pytest.raises(Forbidden):
+        strict.finish(bob, ("passkey",), LIBRARY)
+    assert count(auth.db, "sessions") == 0
+
+
+def test_a_wrong_password_learns_nothing_of_that(
+        auth: Auth, strict: SignIn, bob: User) -> None:
+    """R009: it is refused as ever, and no letter is written."""
+    with pytest.raises(InvalidCredentials):
+        strict.with_password(EMAIL, "wrong", LIBRARY)
+    Users(auth.db, auth).disable(bob)
+    written = count(auth.db, "letters")
+    with pytest.raises(InvalidCredentials):
+        strict.with_password(EMAIL, PASSWORD, LIBRARY)
+    assert count(auth.db, "letters") == written
+
+
+def test_signing_in_writes_so_many_letters_an_hour(
+        auth: Auth, strict: SignIn, bob: User) -> None:
+    """R065: and every refusal is written down."""
+    for _ in range(MOST_AN_HOUR + 3):
+        with pytest.raises(Forbidden):
+            strict.with_password(EMAIL, PASSWORD, LIBRARY)
+    assert count(auth.db, "letters") == MOST_AN_HOUR
+    assert what_happened(auth.db, bob).count(
+        "login.refused") == MOST_AN_HOUR + 3
+
+
+def test_a_proved_address_signs_in_without_a_letter(
+        auth: Auth, strict: SignIn, sign_in: SignIn, bob: User) -> None:
+    """R009: and where none is wanted, so does an unproved one."""
+    make_verified(auth, "eve@example.com")
+    assert strict.with_password("eve@example.com", PASSWORD, LIBRARY)
+    assert sign_in.with_password(EMAIL, PASSWORD, LIBRARY)
+    assert letters(auth.db) == []
+
+
+@pytest.mark.parametrize("table", ["events", "letters"])
+def test_that_refusal_and_its_letter_are_one(
+        auth: Auth, strict: SignIn, bob: User, table: str) -> None:
+    """R120: neither is there without the other."""
+    before = everything(auth.db)
+    with refusing(auth.db, "INSERT", table):
+        with pytest.raises(Exception, match="refused by a test"):
+            strict.with_password(EMAIL, PASSWORD, LIBRARY)
+    assert everything(auth.db) == before

@@ -7,11 +7,17 @@ import pytest
 
 from tests.support.builders import (
     EMAIL, PASSWORD, everything, letters, make_user, refusing)
+from tests.support.recovery import (
+    change_password, change_token, delivered, make_verified, move,
+    refuse_spending)
 from vestibule.base.errors import (
     Forbidden, IdentifierTaken, InvalidCredentials, InvalidInput,
     InvalidToken, NotFound)
 from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
+from vestibule.kernel.one_time_tokens import (
+    CHANGE_EMAIL, RESET, UNDO, VERIFY)
+from vestibule.kernel.outbox import DELETED_LETTER, DISABLED_LETTER
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.users import Users
 from vestibule.store.db import DB, NoResultFound, User
@@ -164,10 +170,14 @@ def test_deleting_leaves_the_events_and_nothing_else(
     users.delete(bob, DESK)
     with pytest.raises(NotFound):
         users.find(bob.id)
-    assert all(line.startswith("events ")
-               for line in everything(auth.db).split("\n"))
+    assert {line.split()[0] for line in everything(auth.db).split("\n")
+            } == {"events", "letters"}
+    letter, = letters(auth.db)
+    assert (letter.kind, letter.recipient, letter.user_id) == (
+        DELETED_LETTER, EMAIL, None)
     users.delete(bob)
     assert events(auth.db, bob).count("user.deleted") == 1
+    assert len(letters(auth.db)) == 1
 
 
 def test_revoking_ends_all_sessions_of_the_user(
@@ -237,3 +247,103 @@ def test_a_verb_on_somebody_who_is_gone_is_refused(
     with pytest.raises(NoResultFound):
         verb(users, bob)
     assert everything(auth.db) == before
+
+
+def everything_pending(auth: Auth, user: User) -> List[Any]:
+    """Give a user a token of every purpose, and letters that bring more."""
+    tokens = [(change_password(auth, user, PASSWORD), UNDO),
+              (change_token(auth, user, "next@example.com"), CHANGE_EMAIL)]
+    tokens += [(auth.tokens.issue(user.id, purpose, user.email), purpose)
+               for purpose in (RESET, VERIFY)]
+    for kind in ("change_email", "email_changed", "password_changed"):
+        auth.outbox.write(kind, user.email, user.id)
+    return tokens
+
+
+def test_disabling_voids_everything_and_tells_the_user(
+        auth: Auth, users: Users, bob: User) -> None:
+    """R034: nothing that was mailed, or waits to be, is good any more."""
+    tokens = everything_pending(auth, bob)
+    users.disable(bob, DESK)
+    for secret, purpose in tokens:
+        refuse_spending(auth, secret, purpose)
+    letter = letters(auth.db)[0]
+    assert (letter.kind, letter.recipient) == (DISABLED_LETTER, EMAIL)
+    message, = delivered(auth)
+    assert message.to == EMAIL
+    assert "token=" not in message.text
+    users.enable(bob)
+    for secret, purpose in tokens:
+        refuse_spending(auth, secret, purpose)
+    assert delivered(auth) == []
+
+
+def test_an_address_set_by_an_operator_is_final(
+        auth: Auth, users: Users, bob: User) -> None:
+    """R149: undos end too, nobody is told, and what was left is free."""
+    eve = make_verified(auth, "eve@example.com")
+    first = move(auth, eve, "eve2@example.com")
+    tokens = [(first, UNDO)] + everything_pending(auth, eve)
+    users.set_email(eve, "eve3@example.com", DESK)
+    for secret, purpose in tokens:
+        refuse_spending(auth, secret, purpose)
+    assert delivered(auth) == []
+    for email in ("eve@example.com", "eve2@example.com"):
+        make_user(auth, email)
+
+
+def test_an_address_set_by_an_operator_is_the_users_once(
+        auth: Auth, users: Users, bob: User) -> None:
+    """R149, R120: an address in use is no reason for half a change."""
+    make_user(auth, "eve@example.com")
+    tokens = everything_pending(auth, bob)
+    before = everything(auth.db)
+    with pytest.raises(IdentifierTaken):
+        users.set_email(bob, "eve@example.com")
+    with pytest.raises(InvalidInput):
+        users.set_email(bob, "no address")
+    assert everything(auth.db) == before
+    for secret, purpose in tokens:
+        assert auth.tokens.look_at(secret, purpose)
+
+
+def test_an_address_cannot_be_set_of_somebody_who_is_gone(
+        auth: Auth, users: Users, bob: User) -> None:
+    """R149: ``NotFound``, as for everybody who is not there."""
+    auth.db.delete_user(bob.id)
+    before = everything(auth.db)
+    with pytest.raises(NotFound):
+        users.set_email(bob, "new@example.com")
+    assert everything(auth.db) == before
+
+
+def test_an_operators_word_voids_the_letter_that_asks_for_proof(
+        auth: Auth, users: Users, bob: User) -> None:
+    """R059: what was proved needs no token; others stay good."""
+    tokens = everything_pending(auth, bob)
+    users.verify(bob)
+    for secret, purpose in tokens:
+        if purpose == VERIFY:
+            refuse_spending(auth, secret, purpose)
+        else:
+            assert auth.tokens.look_at(secret, purpose)
+
+
+@pytest.mark.parametrize("verb", [Users.disable, Users.delete])
+def test_no_verb_takes_effect_without_its_letter(
+        auth: Auth, users: Users, bob: User, verb: Any) -> None:
+    """R120: the user is told, or it did not happen."""
+    before = everything(auth.db)
+    with refusing(auth.db, "INSERT", "letters"):
+        with pytest.raises(Exception, match="refused by a test"):
+            verb(users, bob)
+    assert everything(auth.db) == before
+
+
+def test_a_letter_goes_to_where_the_user_is_now(
+        auth: Auth, users: Users, bob: User) -> None:
+    """R054: not to where they were when the operator looked them up."""
+    users.set_email(bob, "new@example.com")
+    users.disable(bob)
+    users.delete(bob)
+    assert [each.to for each in delivered(auth)] == ["new@example.com"] * 2

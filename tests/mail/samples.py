@@ -8,6 +8,7 @@ from vestibule.mail.message import Message
 DATE = datetime(2026, 3, 1, 12, 30, tzinfo=timezone.utc)
 SENDER = "Example Accounts <accounts@example.org>"
 TOKEN = "kAx7-Zb_" * 5 + "abc"
+CODE = "12345678"
 LINK = f"https://accounts.example.org/reset?token={TOKEN}"
 
 SAMPLE = Message(

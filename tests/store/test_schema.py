@@ -19,6 +19,7 @@ from vestibule.store.event import Event, EventStore
 from vestibule.store.letter import QUEUED, Letter, LetterStore
 from vestibule.store.models import METADATA
 from vestibule.store.one_time_token import OneTimeToken, OneTimeTokenStore
+from vestibule.store.reservation import Reservation, ReservationStore
 from vestibule.store.schema import (
     EMPTY, HEAD, SchemaError, downgrade, is_current, require_current,
     upgrade, version_of)
@@ -85,6 +86,8 @@ def fill(db: DB) -> None:
     LetterStore(db).add(Letter(
         recipient=EMAIL, kind="reset", state=QUEUED, next_try_at=now,
         created_at=now))
+    ReservationStore(db).add(Reservation(
+        email="old@example.com", user_id=user.id, expires_at=now))
     EventStore(db).add(Event(at=now, what="test.done", detail={"a": 1}))
 
 

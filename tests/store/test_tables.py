@@ -100,7 +100,8 @@ def test_every_model_is_known_to_whoever_needs_all() -> None:
     models: Sequence[Any] = MODELS
     names = {model.__tablename__ for model in models}
     assert names == set(METADATA.tables) == {
-        "users", "sessions", "one_time_tokens", "letters", "events"}
+        "users", "sessions", "one_time_tokens", "reservations", "letters",
+        "events"}
 
 
 def test_ids_are_random() -> None:

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from vestibule.kernel.auth import Auth
-from vestibule.kernel.delivery import Delivery, Sender
+from vestibule.kernel.delivery import Delivery
+from vestibule.kernel.letter_writer import Letterhead, LetterWriter
 from vestibule.mail.message import Mailer, Message
 from vestibule.store.db import DB, User
 from vestibule.store.letter import Letter, LetterStore
@@ -62,8 +63,9 @@ def make_user(auth: Auth, email: str = EMAIL,
 
 def make_delivery(auth: Auth, mailer: Mailer) -> Delivery:
     """Return a delivery of this API's letters."""
-    return Delivery(auth.db, auth,
-                    Sender(mailer, "Example", BASE_URL, "help@example.com"))
+    letterhead = Letterhead("Example", BASE_URL, "help@example.com")
+    return Delivery(
+        auth.db, LetterWriter(auth.db, auth.tokens, letterhead), mailer)
 
 
 def letters(db: DB) -> List[Letter]:

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""How the session cookie is read."""
+"""How the cookies are read: the session's, and that of registration."""
 
-from typing import Any
+from typing import Any, Dict, List
 
 import pytest
 
-from tests.support.client import Client, cookie_of
+from tests.support.builders import letters
+from tests.support.client import BOB, Client, cookie_of
+from tests.support.clock import SetClock
+from tests.support.post import Post
 
 SOME_ID = "6f1c1c62-3a0c-4b7e-9d55-0f6a8e0f3b11"
 
@@ -111,3 +114,128 @@ def test_a_login_with_an_unclear_cookie_still_works(
                       "password": "correct horse battery"},
         headers={"Cookie": header})
     assert answer.status_code == 200
+
+
+@pytest.fixture
+def proof(client: Client) -> str:
+    """Let Bob register; return what his browser keeps of it."""
+    registered = client.sign_up().headers["Set-Cookie"]
+    return str(registered.partition("=")[2].partition(";")[0])
+
+
+@pytest.fixture
+def mailed(client: Client, proof: str) -> str:
+    """Return the token of the letter that greets Bob."""
+    return Post(client).letter(BOB["email"]).token
+
+
+def _confirm(client: Client, token: str, cookie: str) -> Any:
+    """Confirm Bob's address with this Cookie header and nothing else."""
+    return client.program().put(
+        "/verify_email", {"token": token}, headers={"Cookie": cookie})
+
+
+def test_registering_sets_a_cookie_that_scripts_cannot_read(
+        client: Client) -> None:
+    """R046: for a day, for our own site, and no session."""
+    answer = client.sign_up()
+    header, = answer.headers.getlist("Set-Cookie")
+    name, *attributes = header.split("; ")
+    assert name.startswith("registration=")
+    assert {each for each in attributes if "Expires" not in each} == {
+        "HttpOnly", "Max-Age=86400", "Path=/", "SameSite=Lax"}
+    assert client.get("/profile").status_code == 403
+
+
+def test_over_https_browsers_guard_the_registration_cookie(
+        production: Client) -> None:
+    """R046: ``__Host-`` and Secure; the bare name opens nothing there."""
+    header, = production.sign_up().headers.getlist("Set-Cookie")
+    assert header.startswith("__Host-registration=")
+    assert "; Secure" in header
+    assert "Domain" not in header
+
+
+def test_a_refused_registration_sets_no_cookie(client: Client) -> None:
+    """Neither for a taken address nor for unfit values."""
+    client.sign_up()
+    unfit: List[Dict[str, str]] = [
+        {}, {"email": "nobody"}, {"password": ""}]
+    for changes in unfit:
+        refused = client.another().sign_up(**changes)
+        assert refused.status_code in (400, 422)
+        assert "Set-Cookie" not in refused.headers
+
+
+def test_the_registration_cookie_confirms(
+        client: Client, mailed: str, proof: str) -> None:
+    """R005: whatever other cookies are there, a dead session among them."""
+    cookies = f"a=b; session_id={SOME_ID}.{'x' * 43};registration={proof};c=d"
+    assert _confirm(client, mailed, cookies).status_code == 200
+
+
+@pytest.mark.parametrize("cookie", [
+    "", "registration=", "registration", "registration=.",
+    "registration={expires}", "registration={expires}.",
+    "registration={proof}x", "registration={proof}=", "Registration={proof}",
+    'registration="{proof}"', "registration={proof}%20",
+    "__Host-registration={proof}", "=registration={proof}",
+    "registration=.{digest}", "registration=x.{digest}",
+    "registration={later}.{digest}", "registration=\xff.\xff",
+    "registration=99999999999999999999999.{digest}",
+    "registration={proof}; registration={expires}.{other}",
+    "registration=" + "9" * 5000, "session_id={proof}"])
+def test_any_other_registration_cookie_proves_nothing(
+        client: Client, mailed: str, proof: str, cookie: str) -> None:
+    """R005, R100: 403 and never a fault; the token stays good."""
+    expires, _, digest = proof.partition(".")
+    header = cookie.format(
+        proof=proof, expires=expires, digest=digest,
+        later=int(expires) + 10 ** 12, other=digest[::-1])
+    assert _confirm(client, mailed, header).status_code == 403
+    assert _confirm(
+        client, mailed, f"registration={proof}").status_code == 200
+
+
+def test_the_registration_cookie_is_good_for_a_day(
+        client: Client, proof: str, clock: SetClock) -> None:
+    """R005: then the password has to be shown, whatever the browser keeps.
+    """
+    clock.advance(hours=23, minutes=59)
+    client.post("/verify_email", {"email": BOB["email"]})
+    token = Post(client).deliver()[-1].token
+    clock.advance(minutes=2)
+    assert _confirm(client, token, f"registration={proof}").status_code == 403
+    done = client.program().put(
+        "/verify_email", {"token": token, "password": BOB["password"]})
+    assert done.status_code == 200
+
+
+def test_the_registration_cookie_alone_does_nothing(
+        client: Client, proof: str) -> None:
+    """R005: it is no session and no token."""
+    cookie = {"Cookie": f"registration={proof}; session_id={proof}"}
+    program = client.program()
+    answers: List[Any] = [
+        program.get("/profile", headers=cookie),
+        program.get("/session", headers=cookie),
+        program.put("/email", {"email": "a@example.com"}, headers=cookie),
+        program.put("/verify_email", {"token": proof}, headers=cookie)]
+    assert [each.status_code for each in answers] == [403] * 4
+    assert [each.kind for each in letters(client.services.db)] == ["verify"]
+
+
+def test_the_cookie_of_another_user_proves_nothing(
+        client: Client, mailed: str) -> None:
+    """R005: it is bound to the user who was made then."""
+    header = client.another().sign_up(
+        email="eve@example.com").headers["Set-Cookie"]
+    cookie = header.partition(";")[0]
+    assert _confirm(client, mailed, cookie).status_code == 403
+
+
+def test_a_live_session_beside_two_cookies_is_not_guessed(
+        client: Client, mailed: str, token: str) -> None:
+    """R052: nor does it stop the registration cookie from counting."""
+    unclear = f"session_id={token}; session_id={SOME_ID}.{'x' * 43}"
+    assert _confirm(client, mailed, unclear).status_code == 403

@@ -26,6 +26,7 @@ PREFIX = "VESTIBULE_"
 CONFIG_FILE = "VESTIBULE_CONFIG"
 DEVELOPMENT, PRODUCTION = "development", "production"
 OPEN, CLOSED = "open", "closed"
+OPTIONAL, REQUIRED = "optional", "required"
 PRODUCTION_BCRYPT_COST = 10
 PRODUCTION_PASSWORD_LENGTH = 15
 LONGEST_SECRET_FILE = 64 * 1024
@@ -62,6 +63,7 @@ class Settings(NamedTuple):
     service_name: str = "Vestibule"
     support_address: Optional[str] = None
     registration: str = OPEN
+    email_verification: Optional[str] = None
     password_min_length: Optional[int] = None
     bcrypt_cost: int = 12
     workers: Optional[int] = None
@@ -88,6 +90,13 @@ class Settings(NamedTuple):
         if self.password_min_length is not None:
             return self.password_min_length
         return 1 if self.is_development else PRODUCTION_PASSWORD_LENGTH
+
+    @property
+    def verification_required(self) -> bool:
+        """Whether people prove their address before they can sign in."""
+        if self.email_verification is not None:
+            return self.email_verification == REQUIRED
+        return not self.is_development
 
     @property
     def data_file(self) -> Path:
@@ -135,6 +144,8 @@ SETTINGS: Tuple[Setting, ...] = (
             "whom people may write to when something is wrong"),
     Setting("registration", one_of(OPEN, CLOSED),
             "closed: only an operator makes users"),
+    Setting("email_verification", one_of(OPTIONAL, REQUIRED),
+            "required: only who proved their address signs in"),
     Setting("password_min_length", password_length,
             "code points a password needs; 15 in production"),
     Setting("bcrypt_cost", bcrypt_cost,

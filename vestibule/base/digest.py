@@ -39,4 +39,5 @@ def keyed_digest(key: str, text: str) -> str:
 
 def same(one: str, other: str) -> bool:
     """Compare two digests in constant time (ASVS 5.0 11.2.4)."""
-    return hmac.compare_digest(one.encode("utf-8"), other.encode("utf-8"))
+    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"),
+                               other.encode("utf-8", "surrogatepass"))

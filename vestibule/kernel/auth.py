@@ -9,18 +9,19 @@ import uuid
 from typing import List, Optional
 
 from vestibule.base.errors import (
-    Forbidden, IdentifierTaken, InvalidCredentials, InvalidInput,
-    SessionRequired, merged)
+    Forbidden, InvalidCredentials, InvalidInput, SessionRequired, merged)
 from vestibule.base.identifiers import canonical_email
 from vestibule.base.origin import LIBRARY, Origin
+from vestibule.kernel.addresses import Addresses
 from vestibule.kernel.audit import Audit
-from vestibule.kernel.one_time_tokens import RESET, OneTimeTokens
+from vestibule.kernel.one_time_tokens import RESET, OneTimeTokens, Presented
 from vestibule.kernel.outbox import RESET_LETTER, Outbox
 from vestibule.kernel.password_change import Means, PasswordChange
 from vestibule.kernel.passwords import Passwords, is_usable, normal_form
-from vestibule.kernel.sessions import Sessions
+from vestibule.kernel.pending import Pending
+from vestibule.kernel.sessions import Lifetimes, Sessions
 from vestibule.store.db import (
-    DB, DBAPIError, IntegrityError, NoResultFound, PoolTimeout, User)
+    DB, DBAPIError, NoResultFound, PoolTimeout, User)
 
 
 def _hash_password(password: str) -> bytes:
@@ -37,30 +38,34 @@ class Auth:
     """Registration, credentials, sessions and recovery of users."""
 
     def __init__(self, db: DB, passwords: Optional[Passwords] = None,
-                 audit: Optional[Audit] = None,
-                 sessions: Optional[Sessions] = None,
+                 key: str = "", lifetimes: Lifetimes = Lifetimes(),
                  local_names: bool = True) -> None:
         """Work on this database.
 
         ``passwords`` holds the policy and the cost; by default any password
-        but the empty one will do. ``local_names`` takes addresses such as
-        ``me@localhost``.
+        but the empty one will do. ``key`` is the secret key, for codes and
+        for masks; ``lifetimes`` is how long sessions last. ``local_names``
+        takes addresses such as ``me@localhost``.
         """
         self.db = self._db = db
         self._local_names = local_names
         self.passwords = passwords or Passwords()
-        self.audit = audit or Audit(db)
-        self.sessions = sessions or Sessions(db, self.audit)
-        self.tokens = OneTimeTokens(db)
+        self.audit = Audit(db, key)
+        self.sessions = Sessions(db, self.audit, lifetimes)
+        self.tokens = OneTimeTokens(db, self.audit, key)
         self.outbox = Outbox(db)
+        self.pending = Pending(self.tokens, self.outbox)
+        self.addresses = Addresses(db)
         self.password_change = PasswordChange(db, Means(
-            self.passwords, self.sessions, self.tokens, self.outbox,
-            self.audit))
+            self.passwords, self.sessions, self.tokens, self.pending,
+            self.outbox, self.audit))
 
     def register_user(self, email: str, password: str,
-                      origin: Origin = LIBRARY) -> User:
+                      origin: Origin = LIBRARY,
+                      letter: Optional[str] = None) -> User:
         """Register somebody and return the new user (task 7).
 
+        ``letter`` is the kind of letter that greets the new user, if any.
         Raises ``IdentifierTaken``, which is a ``ValueError``, where the
         address is registered, also by somebody else at the same instant, and
         ``InvalidInput`` for an unfit address or password.
@@ -68,11 +73,10 @@ class Auth:
         canonical = self._fit_to_register(email, password)
         hashed_password = self.passwords.hash(password)
         with self._db.transaction():
-            try:
-                user = self._db.add_user(canonical, hashed_password)
-            except IntegrityError:
-                raise IdentifierTaken() from None
+            user = self.addresses.add_user(canonical, hashed_password)
             self.audit.record("user.registered", user.id, user.id, origin)
+            if letter is not None:
+                self.outbox.write(letter, user.email, user.id)
         return user
 
     def valid_login(self, email: str, password: str) -> bool:
@@ -142,10 +146,14 @@ class Auth:
         ``Forbidden``, which is a ``ValueError``, for nobody to reset.
         """
         user = self._find(email)
-        if user is None or user.disabled_at is not None:
-            raise Forbidden("There is no user with this email.",
-                            "unknown_email")
-        return self.tokens.issue(user.id, RESET)
+        with self._db.transaction():
+            # Locked like everywhere before a token is issued: whoever shuts
+            # the user out next finds it, and whoever just did is seen.
+            current = None if user is None else self._db.lock_user(user.id)
+            if current is None or current.disabled_at is not None:
+                raise Forbidden("There is no user with this email.",
+                                "unknown_email")
+            return self.tokens.issue(current.id, RESET)
 
     def request_reset(self, email: str) -> None:
         """Have a reset link mailed to this address, if it is somebody's.
@@ -163,17 +171,17 @@ class Auth:
         """
         self.recover(reset_token, password)
 
-    def recover(self, reset_token: str, password: str,
+    def recover(self, presented: Presented, password: str,
                 email: Optional[str] = None,
                 origin: Origin = LIBRARY) -> User:
-        """Spend a reset token on a new password; return its owner.
+        """Spend a reset token, or its code, on a new password.
 
-        ``email`` is an address in any spelling; where it is given, it must
-        be the owner's. See ``PasswordChange.by_token`` for the rest.
+        Returns its owner. ``email`` is an address in any spelling; where it
+        is given, it must be the owner's. See ``PasswordChange.by_token``.
         """
         expected = None if email is None else self.canonical(email)
         return self.password_change.by_token(
-            reset_token, password, expected, origin)
+            presented, password, expected, origin)
 
     def canonical(self, email: str) -> str:
         """Return the one spelling of an address, or raise ``InvalidInput``.

@@ -10,6 +10,7 @@ from vestibule.kernel.last_seen import LastSeen
 from vestibule.store.db import DB
 from vestibule.store.letter import LetterStore
 from vestibule.store.one_time_token import OneTimeTokenStore
+from vestibule.store.reservation import ReservationStore
 from vestibule.store.session import SessionStore
 
 FLUSH_SECONDS = 5.0
@@ -28,10 +29,11 @@ class Housekeeping:
         self._db = db
         self._last_seen = last_seen
         sessions, tokens = SessionStore(db), OneTimeTokenStore(db)
-        letters = LetterStore(db)
+        letters, reservations = LetterStore(db), ReservationStore(db)
         self._purges: Tuple[Callable[[], int], ...] = (
             lambda: sessions.purge(db.clock.now(), BATCH),
             lambda: tokens.purge(db.clock.now(), BATCH),
+            lambda: reservations.purge(db.clock.now(), BATCH),
             lambda: letters.purge(db.clock.now() - LETTERS_KEPT, BATCH))
 
     def run(self, stop: threading.Event) -> None:

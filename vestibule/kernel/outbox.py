@@ -1,17 +1,24 @@
 #!/usr/bin/env python3
 """Writing letters: each in the transaction of what causes it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Optional
 
 from vestibule.store.db import DB
 from vestibule.store.letter import QUEUED, Letter, LetterStore
+from vestibule.store.tables import EPOCH
 
 RESET_LETTER = "reset"
+VERIFY_LETTER = "verify"
+ALREADY_REGISTERED_LETTER = "already_registered"
+CHANGE_EMAIL_LETTER = "change_email"
+EMAIL_CHANGED_LETTER = "email_changed"
 PASSWORD_CHANGED_LETTER = "password_changed"
+DISABLED_LETTER = "account_disabled"
+DELETED_LETTER = "account_deleted"
 # Letters whose newest is the only one that counts. A notice of what happened
 # is no such letter: each is sent.
-SUPERSEDING = frozenset([RESET_LETTER])
+SUPERSEDING = frozenset([RESET_LETTER, VERIFY_LETTER])
 MOST_AN_HOUR = 5
 HOUR = timedelta(hours=1)
 
@@ -25,22 +32,47 @@ class Outbox:
         self._store = LetterStore(db)
 
     def write(self, kind: str, recipient: str,
-              user_id: Optional[str] = None) -> None:
-        """Put a letter to this address in the outbox, due at once."""
+              user_id: Optional[str] = None,
+              about: Optional[datetime] = None) -> None:
+        """Put a letter to this address in the outbox, due at once.
+
+        ``about`` is the instant of the change that a notice speaks of.
+        """
         now = self._db.clock.now()
         self._store.add(Letter(
             recipient=recipient, kind=kind, user_id=user_id, state=QUEUED,
-            next_try_at=now, created_at=now))
+            next_try_at=now, created_at=about or now))
 
-    def write_sparingly(self, kind: str, recipient: str) -> None:
-        """Write a letter that anybody can cause, five an hour at most.
+    def write_sparingly(self, kind: str, recipient: str,
+                        user_id: Optional[str] = None,
+                        most: int = MOST_AN_HOUR) -> None:
+        """Write a letter that anybody can cause, so many an hour at most.
 
         More would bomb somebody's box. It is counted by address, known or
         not, so that the limit tells nothing, and exactly, however many ask
         at once (requirement R065).
         """
         with self._db.transaction():
-            self._store.lock_recipient(recipient)
-            since = self._db.clock.now() - HOUR
-            if self._store.count_since(kind, recipient, since) < MOST_AN_HOUR:
-                self.write(kind, recipient)
+            if self.allows(kind, recipient, most):
+                self.write(kind, recipient, user_id)
+
+    def allows(self, kind: str, recipient: str,
+               most: int = MOST_AN_HOUR) -> bool:
+        """Say whether one more such letter may be written this hour.
+
+        Nobody else writes one until the open transaction ends.
+        """
+        self._store.lock_recipient(recipient)
+        since = self._db.clock.now() - HOUR
+        return self._store.count_since(kind, recipient, since) < most
+
+    def withdraw(self, user_id: str, *kinds: str,
+                 since: datetime = EPOCH) -> None:
+        """Drop what is still to be sent to a user of these kinds since then.
+
+        Whoever calls holds the user's lock, and so does the delivery when it
+        issues a token: a letter that was withdrawn never holds one.
+        """
+        for kind in kinds:
+            self._store.withdraw(
+                user_id, kind, since, self._db.clock.now())

@@ -8,9 +8,11 @@ from vestibule.base.errors import (
     Forbidden, InvalidCredentials, InvalidToken, SessionRequired)
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.audit import Audit
-from vestibule.kernel.one_time_tokens import RESET, OneTimeTokens
+from vestibule.kernel.one_time_tokens import (
+    CHANGE_EMAIL, RESET, VERIFY, OneTimeTokens, Presented)
 from vestibule.kernel.outbox import PASSWORD_CHANGED_LETTER, Outbox
 from vestibule.kernel.passwords import Passwords, normal_form
+from vestibule.kernel.pending import Pending
 from vestibule.kernel.sessions import Sessions
 from vestibule.store.db import DB, NoResultFound, User
 from vestibule.store.session import FoundSession
@@ -22,6 +24,7 @@ class Means(NamedTuple):
     passwords: Passwords
     sessions: Sessions
     tokens: OneTimeTokens
+    pending: Pending
     outbox: Outbox
     audit: Audit
 
@@ -34,12 +37,13 @@ class PasswordChange:
         self._db = db
         self._means = means
 
-    def by_token(self, reset_token: str, password: str,
+    def by_token(self, presented: Presented, password: str,
                  email: Optional[str] = None,
                  origin: Origin = LIBRARY) -> User:
         """Spend a reset token on a new password; return its owner.
 
-        The token is used up, the password set, every session and every other
+        ``presented`` is its secret, or the code that was mailed with it. The
+        token is used up, the password set, every session and every other
         reset token of the owner ended, and a letter about it written. A
         token that came by mail proves the mailbox. Policy comes first:
         ``InvalidInput`` leaves the token good. Raises ``InvalidToken`` also
@@ -48,13 +52,13 @@ class PasswordChange:
         """
         means = self._means
         means.passwords.check(password, "new_password")
-        owner_id = means.tokens.look_at(reset_token, RESET).user_id
+        token = means.tokens.look_at(presented, RESET)
         hashed_password = means.passwords.hash(password)
         with self._db.transaction():
             # The user is locked before the token, here as everywhere: two
             # tokens of one user spent at once must not wait for each other.
-            user = self._db.lock_user(owner_id)
-            token = means.tokens.redeem(reset_token, RESET)
+            user = self._db.lock_user(token.user_id)
+            means.tokens.spend(token)
             if (user is None or user.disabled_at is not None
                     or email not in (None, user.email)):
                 raise InvalidToken()
@@ -105,14 +109,21 @@ class PasswordChange:
 
     def _set(self, user: User, hashed_password: bytes,
              proved_address: Optional[str] = None) -> None:
-        """Store the hash, end the reset tokens, and write the letter."""
+        """Store the hash with all that follows from it.
+
+        What was asked for under the old password is void: resets, and a
+        change of address that waits to be confirmed.
+        """
+        means = self._means
         changes: Dict[str, Any] = {"hashed_password": hashed_password}
         if proved_address == user.email and user.email_verified_at is None:
             changes["email_verified_at"] = self._db.clock.now()
+            means.pending.void(user.id, VERIFY)
         self._db.update_user(user.id, **changes)
-        self._means.tokens.revoke_all(user.id, RESET)
-        self._means.outbox.write(
-            PASSWORD_CHANGED_LETTER, user.email, user.id)
+        means.pending.void(user.id, RESET, CHANGE_EMAIL)
+        means.outbox.write(
+            PASSWORD_CHANGED_LETTER, user.email, user.id,
+            about=self._db.find_user_by(id=user.id).password_changed_at)
 
 
 def _wrong_password() -> Forbidden:

@@ -5,16 +5,20 @@ from typing import NamedTuple, Optional
 
 from vestibule.base.clock import Clock
 from vestibule.base.config import ConfigError, Settings, require_service
-from vestibule.kernel.audit import Audit
+from vestibule.kernel.address_change import AddressChange
 from vestibule.kernel.auth import Auth
-from vestibule.kernel.delivery import Delivery, Sender
+from vestibule.kernel.delivery import Delivery
 from vestibule.kernel.development_key import development_key
 from vestibule.kernel.housekeeping import Housekeeping
+from vestibule.kernel.letter_writer import Letterhead, LetterWriter
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.profiles import Profiles
+from vestibule.kernel.registration import Registration
 from vestibule.kernel.sessions import Lifetimes, Sessions
 from vestibule.kernel.sign_in import SignIn
+from vestibule.kernel.undo import Undo
 from vestibule.kernel.users import Users
+from vestibule.kernel.verification import Verification
 from vestibule.mail.mailbox import MailboxMailer
 from vestibule.mail.message import Mailer
 from vestibule.mail.smtp import SmtpMailer
@@ -33,8 +37,12 @@ class Services(NamedTuple):
     db: DB
     auth: Auth
     sessions: Sessions
+    registration: Registration
     sign_in: SignIn
     profiles: Profiles
+    verification: Verification
+    address_change: AddressChange
+    undo: Undo
     users: Users
     mailer: Mailer
     delivery: Delivery
@@ -51,16 +59,21 @@ def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
     except (ValueError, ModuleNotFoundError) as error:
         raise ConfigError(
             [f"VESTIBULE_DATABASE_URL: {error}."]) from error
-    key = settings.secret_key
-    if key is None and settings.is_development:
-        key = development_key(settings.data_file)
-    passwords = Passwords(settings.bcrypt_cost,
-                          settings.minimum_password_length)
-    audit = Audit(db, key or "")
-    sessions = Sessions(db, audit, Lifetimes(
-        settings.session_idle, settings.session_lifetime))
-    return Auth(db, passwords, audit, sessions,
-                local_names=settings.is_development)
+    return Auth(
+        db, Passwords(settings.bcrypt_cost, settings.minimum_password_length),
+        secret_key(settings), Lifetimes(
+            settings.session_idle, settings.session_lifetime),
+        local_names=settings.is_development)
+
+
+def secret_key(settings: Settings) -> str:
+    """Return the secret key; in development it is made when it is missing.
+
+    Empty where an operator's command runs without one.
+    """
+    if settings.secret_key is None and settings.is_development:
+        return development_key(settings.data_file)
+    return settings.secret_key or ""
 
 
 def build_services(settings: Settings,
@@ -72,14 +85,24 @@ def build_services(settings: Settings,
     require_service(settings)
     mailer = open_mailer(settings)
     auth = open_auth(settings, clock)
-    db = auth.db
-    sender = Sender(mailer, settings.service_name, str(settings.public_url),
-                    settings.support_address)
+    db, key = auth.db, secret_key(settings)
+    verified_only = settings.verification_required
+    address_change = AddressChange(db, auth)
+    letterhead = Letterhead(
+        settings.service_name, str(settings.public_url),
+        settings.support_address)
     return Services(
-        settings, db, auth, auth.sessions, SignIn(db, auth),
-        Profiles(db, auth.audit), Users(db, auth), mailer,
-        Delivery(db, auth, sender),
-        Housekeeping(db, auth.sessions.last_seen))
+        settings=settings, db=db, auth=auth, sessions=auth.sessions,
+        registration=Registration(
+            db, auth, key, tells_taken=not verified_only),
+        sign_in=SignIn(db, auth, verified_only),
+        profiles=Profiles(db, auth.audit),
+        verification=Verification(db, auth, key, address_change),
+        address_change=address_change, undo=Undo(db, auth),
+        users=Users(db, auth), mailer=mailer,
+        delivery=Delivery(
+            db, LetterWriter(db, auth.tokens, letterhead), mailer),
+        housekeeping=Housekeeping(db, auth.sessions.last_seen))
 
 
 def mailbox_folder(settings: Settings) -> str:

@@ -13,16 +13,17 @@ from typing import List, NamedTuple, Optional, Sequence
 from vestibule.base.digest import (
     SECRET_LENGTH, digest_of, new_secret, same)
 from vestibule.base.errors import (
-    InvalidCredentials, NotFound, SessionRequired)
+    InvalidCredentials, NotFound, ReauthenticationRequired, SessionRequired)
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.audit import Audit, shortened
 from vestibule.kernel.last_seen import LastSeen
 from vestibule.store.db import DB, User
 from vestibule.store.session import (
     FoundSession, Session, SessionStore, is_over)
-from vestibule.store.tables import new_id
+from vestibule.store.tables import from_microseconds, new_id
 
 BRIEF_LIFETIME = timedelta(hours=12)
+PROOF_LIFETIME = timedelta(minutes=5)
 MOST_SESSIONS = 50
 LABEL_LENGTH = 100
 TOKEN = re.compile(
@@ -129,6 +130,16 @@ class Sessions:
             self._audit.record(
                 "session.renewed", found.user_id, found.id, origin)
         return f"{found.id}.{secret}"
+
+    def require_recent_proof(self, found: FoundSession) -> None:
+        """Raise ``ReauthenticationRequired`` for a proof that is too old.
+
+        That is five minutes after signing in or reauthenticating (ASVS 5.0
+        7.5.1: what can take an account over wants a fresh proof).
+        """
+        proved_at = from_microseconds(found.authenticated_at)
+        if self._db.clock.now() - proved_at > PROOF_LIFETIME:
+            raise ReauthenticationRequired()
 
     def live(self, user_id: str) -> List[Session]:
         """Return the user's live sessions, the newest first."""

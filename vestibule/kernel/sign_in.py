@@ -3,9 +3,10 @@
 
 from typing import NamedTuple, Optional, Sequence
 
-from vestibule.base.errors import InvalidCredentials
+from vestibule.base.errors import Forbidden, InvalidCredentials
 from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
+from vestibule.kernel.outbox import VERIFY_LETTER
 from vestibule.store.db import DB, User
 from vestibule.store.session import FoundSession
 
@@ -22,10 +23,12 @@ class SignedIn(NamedTuple):
 class SignIn:
     """The one door: every way in proves something and ends in ``finish``."""
 
-    def __init__(self, db: DB, auth: Auth) -> None:
-        """Sign in the users of ``auth``."""
+    def __init__(self, db: DB, auth: Auth,
+                 wants_verified: bool = False) -> None:
+        """Sign in the users of ``auth``, perhaps those verified only."""
         self._db = db
         self._auth = auth
+        self._wants_verified = wants_verified
 
     def with_password(self, email: str, password: str, origin: Origin,
                       presented: Optional[str] = None,
@@ -52,8 +55,11 @@ class SignIn:
         The session that the request presented, if it was live, ends in the
         same transaction: a login never goes on with an id from before
         (requirement R010). Raises ``InvalidCredentials`` where the user was
-        disabled or given another password since the proof was checked.
+        disabled or given another password since the proof was checked, and
+        ``Forbidden`` with ``email_not_verified`` where the address has to be
+        proved first; a letter for that is on its way then.
         """
+        self._require_verified(user, origin)
         with self._db.transaction():
             # The user is locked before a session is, here as everywhere, and
             # the old session ends first: it must not cost another its place.
@@ -74,3 +80,16 @@ class SignIn:
         if user.id != found.user_id:
             raise InvalidCredentials()
         return self._auth.sessions.renew(found, user, origin)
+
+    def _require_verified(self, user: User, origin: Origin) -> None:
+        """Refuse an address without proof where one is wanted (R009)."""
+        if not self._wants_verified or user.email_verified_at is not None:
+            return
+        with self._db.transaction():
+            self._auth.outbox.write_sparingly(
+                VERIFY_LETTER, user.email, user.id)
+            self._auth.audit.record(
+                "login.refused", user.id, user.id, origin,
+                reason="email_not_verified")
+        raise Forbidden("Please confirm your email address first: a letter "
+                        "is on its way to you.", "email_not_verified")

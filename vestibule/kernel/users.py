@@ -3,11 +3,13 @@
 
 from typing import List
 
-from vestibule.base.errors import IdentifierTaken, NotFound
+from vestibule.base.errors import NotFound
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.auth import Auth
-from vestibule.kernel.one_time_tokens import RESET
-from vestibule.store.db import DB, IntegrityError, NoResultFound, User
+from vestibule.kernel.one_time_tokens import VERIFY
+from vestibule.kernel.outbox import DELETED_LETTER, DISABLED_LETTER
+from vestibule.kernel.pending import EVERYTHING
+from vestibule.store.db import DB, NoResultFound, User
 from vestibule.store.session import Session
 
 
@@ -49,10 +51,7 @@ class Users:
         """Make a user without a password, who then gets a reset link."""
         canonical = self._auth.canonical(email)
         with self._db.transaction():
-            try:
-                user = self._db.add_user(canonical, None)
-            except IntegrityError:
-                raise IdentifierTaken() from None
+            user = self._auth.addresses.add_user(canonical, None)
             self._auth.audit.record(
                 "user.registered", user.id, user.id, origin)
             self.verify(user, origin)
@@ -63,6 +62,7 @@ class Users:
         with self._db.transaction():
             self._db.update_user(
                 user.id, email_verified_at=self._db.clock.now())
+            self._auth.pending.void(user.id, VERIFY)
             self._auth.audit.record(
                 "email.verified", user.id, user.id, origin)
 
@@ -70,26 +70,33 @@ class Users:
                   origin: Origin = LIBRARY) -> None:
         """Give the user another address, for which the operator vouches.
 
-        Reset tokens that went to the old one end. Raises ``IdentifierTaken``.
+        This is final: whatever went to the old one ends, undos too, and it
+        is free for others at once. Raises ``IdentifierTaken``, and
+        ``NotFound`` for a user who was deleted meanwhile.
         """
         canonical = self._auth.canonical(email)
         with self._db.transaction():
-            try:
-                self._db.update_user(
-                    user.id, email=canonical,
-                    email_verified_at=self._db.clock.now())
-            except IntegrityError:
-                raise IdentifierTaken() from None
-            self._auth.tokens.revoke_all(user.id, RESET)
+            current = self._db.lock_user(user.id)
+            if current is None:
+                raise NotFound(f"There is no user {user.id}.")
+            self._auth.addresses.give(current, canonical)
+            self._auth.addresses.let_go(user.id)
+            self._auth.pending.void(user.id, *EVERYTHING)
             self._auth.audit.record(
                 "email.changed", user.id, user.id, origin)
 
     def disable(self, user: User, origin: Origin = LIBRARY) -> None:
-        """Shut the user out at once: sessions and reset tokens end too."""
+        """Shut the user out at once, and tell them by a letter.
+
+        Sessions and tokens end, so that enabling again revives none.
+        """
         with self._db.transaction():
             self._db.update_user(user.id, disabled_at=self._db.clock.now())
             self._auth.sessions.revoke_all(user.id, origin)
-            self._auth.tokens.revoke_all(user.id, RESET)
+            self._auth.pending.void(user.id, *EVERYTHING)
+            # Whoever was looked up may have moved meanwhile.
+            address = self._db.find_user_by(id=user.id).email
+            self._auth.outbox.write(DISABLED_LETTER, address, user.id)
             self._auth.audit.record("user.disabled", user.id, user.id, origin)
 
     def enable(self, user: User, origin: Origin = LIBRARY) -> None:
@@ -99,9 +106,11 @@ class Users:
             self._auth.audit.record("user.enabled", user.id, user.id, origin)
 
     def delete(self, user: User, origin: Origin = LIBRARY) -> None:
-        """Delete the user with all sessions and tokens, at once."""
+        """Delete the user with all sessions and tokens, and tell them."""
         with self._db.transaction():
-            if self._db.delete_user(user.id):
+            current = self._db.lock_user(user.id)
+            if current is not None and self._db.delete_user(user.id):
+                self._auth.outbox.write(DELETED_LETTER, current.email)
                 self._auth.audit.record(
                     "user.deleted", user.id, user.id, origin)
 

@@ -18,9 +18,11 @@ from vestibule.mail.message import Message
 class LetterContext(NamedTuple):
     """What a letter may speak of.
 
-    ``link`` is the only secret in it. ``minutes`` is how long the link is
-    good. ``base_url`` and ``service_name`` come from the settings, never
-    from a request; ``support`` is where to turn to, an address or a URL.
+    ``link`` and ``code`` are the only secrets in it. The link is good for
+    ``minutes``, ``hours`` or ``days``, whichever the letter speaks of; the
+    code, eight digits for people to type, for ``code_minutes``. ``base_url``
+    and ``service_name`` come from the settings, never from a request;
+    ``support`` is where to turn to, an address or a URL.
     """
 
     to: str
@@ -31,23 +33,45 @@ class LetterContext(NamedTuple):
     link: Optional[str] = None
     support: Optional[str] = None
     minutes: Optional[int] = None
+    hours: Optional[int] = None
+    days: Optional[int] = None
+    code: Optional[str] = None
+    code_minutes: Optional[int] = None
 
 
 class _Kind(NamedTuple):
-    """The subject of a kind of letter, and what its body cannot do without."""
+    """The subject of a kind of letter, and which optional words it needs."""
 
     subject: str
     needs: Tuple[str, ...] = ()
 
 
+# No two subjects are alike, and none holds a secret: they are shown on locked
+# screens.
 _KINDS: Dict[str, _Kind] = {
+    "verify": _Kind(
+        "Welcome to {service_name}: please confirm your address",
+        ("link", "hours", "code", "code_minutes")),
     "reset": _Kind(
-        "Choose a new password for {service_name}", ("link", "minutes")),
+        "Choose a new password for {service_name}",
+        ("link", "minutes", "code", "code_minutes")),
+    "change_email": _Kind(
+        "Confirm your new address for {service_name}",
+        ("link", "hours", "code", "code_minutes")),
+    "email_changed": _Kind(
+        "Your address for {service_name} was changed", ("link", "days")),
     "password_changed": _Kind(
-        "Your password for {service_name} was changed"),
+        "Your password for {service_name} was changed", ("link", "days")),
+    "already_registered": _Kind("You already have an account at "
+                                "{service_name}"),
+    "account_disabled": _Kind("Your account at {service_name} was disabled"),
+    "account_deleted": _Kind("Your account at {service_name} was deleted"),
 }
 
+_SECRETS = ("link", "code")
+_DURATIONS = ("minutes", "hours", "days", "code_minutes")
 _URL = re.compile(r"https?://[!-~]+")
+_CODE = re.compile("[0-9]{8}")
 
 
 def _environment(autoescape: bool) -> Environment:
@@ -66,7 +90,7 @@ def compose(kind: str, context: LetterContext) -> Message:
     """Return the letter of this kind, ready to be sent.
 
     Raises ``ValueError`` for an unknown kind, and for a context that lacks
-    what the letter needs or holds a link that is no link.
+    what the letter needs or holds a link or a code that is none.
     """
     if kind not in _KINDS:
         raise ValueError(f"there is no letter of the kind {kind!r}")
@@ -79,16 +103,37 @@ def compose(kind: str, context: LetterContext) -> Message:
 
 
 def _words(kind: _Kind, context: LetterContext) -> Dict[str, Any]:
-    """Return what the templates are filled with, checked."""
+    """Return what the templates are filled with, checked.
+
+    Of secrets and durations it holds those that the kind needs: a template
+    that speaks of another one fails, rather than giving it away.
+    """
     words: Dict[str, Any] = context._asdict()
-    missing = [name for name in kind.needs if not words[name]]
+    optional = {name: words.pop(name) for name in _SECRETS + _DURATIONS}
+    missing = [name for name in kind.needs if not optional[name]]
     if missing:
         raise ValueError(f"the letter needs {' and '.join(missing)}")
     if context.link and not _URL.fullmatch(context.link):
         raise ValueError("the link of the letter is no http or https URL")
+    if context.code and not _CODE.fullmatch(context.code):
+        raise ValueError("the code of the letter is not eight digits")
     name = one_line(context.service_name)
     words.update(
-        subject=kind.subject.format(service_name=name), service_name=name,
-        base_url=context.base_url.rstrip("/"),
+        {need: _spoken(need, optional[need]) for need in kind.needs},
+        subject=one_line(kind.subject.format(service_name=name)),
+        service_name=name, base_url=context.base_url.rstrip("/"),
         support=one_line(context.support or ""))
     return words
+
+
+def _spoken(name: str, value: Any) -> str:
+    """Return a secret or a duration as people read it.
+
+    A code is two groups of four digits, a duration has its unit: "1 day".
+    """
+    if name == "code":
+        return f"{value[:4]} {value[4:]}"
+    if name in _DURATIONS:
+        unit = name.rpartition("_")[2]
+        return f"{value} {unit[:-1] if value == 1 else unit}"
+    return str(value)

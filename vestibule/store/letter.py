@@ -27,6 +27,7 @@ class Letter(Base):
     __table_args__ = (
         Index("ix_letters_settled_at", "settled_at"),
         Index("ix_letters_due", "state", "next_try_at"),
+        Index("ix_letters_user_id", "user_id", "kind"),
         Index("ix_letters_recipient", "recipient", "kind", "created_at"))
 
     id: str = Column(UUID_TEXT, primary_key=True, default=new_id)
@@ -122,15 +123,41 @@ class LetterStore:
                 or_(Letter.state == QUEUED, Letter.state == SENT),
                 Letter.created_at > letter.created_at).first() is not None
 
-    def settle(self, letter_id: str, outcome: Outcome, now: datetime) -> None:
-        """Write down what became of a try."""
+    def is_queued(self, letter_id: str) -> bool:
+        """Say whether a letter is still to be sent."""
+        with self._db.reading() as work:
+            return work.query(Letter.id).filter_by(
+                id=letter_id, state=QUEUED).first() is not None
+
+    def withdraw(self, user_id: str, kind: str, since: datetime,
+                 now: datetime) -> None:
+        """Drop what a user could still be sent, of a kind, written since then.
+
+        Dead letters count, since an operator may have them tried anew.
+        """
+        with self._db.transaction() as work:
+            (work.query(Letter)
+             .filter(Letter.user_id == user_id, Letter.kind == kind,
+                     or_(Letter.state == QUEUED, Letter.state == DEAD),
+                     Letter.created_at >= since)
+             .update({Letter.state: DROPPED, Letter.settled_at: now},
+                     synchronize_session=False))
+
+    def settle(self, letter: Letter, outcome: Outcome, now: datetime) -> None:
+        """Write down what became of a try at a letter that was claimed.
+
+        The ticket is the one that was claimed: who took longer than the
+        lease, or whose letter was withdrawn meanwhile, changes nothing.
+        """
         over = None if outcome.state == QUEUED else now
         with self._db.transaction() as work:
-            work.query(Letter).filter(Letter.id == letter_id).update(
-                {Letter.state: outcome.state,
-                 Letter.next_try_at: outcome.next_try_at,
-                 Letter.last_error: outcome.error,
-                 Letter.settled_at: over}, synchronize_session=False)
+            (work.query(Letter)
+             .filter(Letter.id == letter.id, Letter.state == QUEUED,
+                     Letter.attempts == letter.attempts + 1)
+             .update({Letter.state: outcome.state,
+                      Letter.next_try_at: outcome.next_try_at,
+                      Letter.last_error: outcome.error,
+                      Letter.settled_at: over}, synchronize_session=False))
 
     def next_due_at(self) -> Optional[datetime]:
         """Return when the next queued letter is due, if there is one."""

@@ -4,9 +4,10 @@
 from vestibule.store.event import Event
 from vestibule.store.letter import Letter
 from vestibule.store.one_time_token import OneTimeToken
+from vestibule.store.reservation import Reservation
 from vestibule.store.session import Session
 from vestibule.store.tables import Base
 from vestibule.store.user import User
 
-MODELS = (User, Session, OneTimeToken, Letter, Event)
+MODELS = (User, Session, OneTimeToken, Reservation, Letter, Event)
 METADATA = Base.metadata

@@ -10,7 +10,7 @@ from flask import current_app, g, request
 from vestibule.base.origin import Origin
 from vestibule.kernel.services import Services
 from vestibule.web.client_address import client_address
-from vestibule.web.cookies import presented_token
+from vestibule.web.cookies import presented_registration, presented_token
 
 EXTENSION = "vestibule"
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -56,6 +56,12 @@ def session_token() -> Optional[str]:
     """
     return presented_token(request.environ.get("HTTP_COOKIE", ""),
                            services().settings.public_url)
+
+
+def registration_proof() -> Optional[str]:
+    """Return the proof of registration that the request's cookie carries."""
+    return presented_registration(request.environ.get("HTTP_COOKIE", ""),
+                                  services().settings.public_url)
 
 
 def _user_agent() -> Optional[str]:

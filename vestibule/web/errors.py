@@ -17,7 +17,8 @@ from vestibule.base.errors import (
     Throttled, Unavailable)
 from vestibule.store.db import (
     DataError, DBAPIError, IntegrityError, PoolTimeout, ProgrammingError)
-from vestibule.web.answers import PROBLEM_JSON, answer, wants_problem
+from vestibule.web.answers import (
+    PROBLEM_JSON, answer, page, wants_problem)
 from vestibule.web.context import request_id, services
 from vestibule.web.cookies import clear_session
 
@@ -77,21 +78,38 @@ def _refuse_redirects() -> None:
         raise NotFound()
 
 
+def refused_page(template: str, error: AuthError, **values: Any) -> Response:
+    """Answer one of our own kinds of error with a page that says it."""
+    response = page(template, _status_of(error), problem=error.message,
+                    reason=error.code, settings=services().settings, **values)
+    _add_headers(response, error)
+    return response
+
+
 def _answer_kind(error: AuthError) -> Response:
     """Answer one of our own kinds of error."""
-    status = next(STATUS[kind] for kind in type(error).__mro__
-                  if kind in STATUS)
-    response = _error(status, error.code, error.message,
+    response = _error(_status_of(error), error.code, error.message,
                       getattr(error, "errors", None))
+    _add_headers(response, error)
+    return response
+
+
+def _status_of(error: AuthError) -> int:
+    """Return the status that answers an error of this kind."""
+    return next(STATUS[kind] for kind in type(error).__mro__
+                if kind in STATUS)
+
+
+def _add_headers(response: Response, error: AuthError) -> None:
+    """Add what a client needs to go on from a refusal."""
     if isinstance(error, (Throttled, Unavailable)):
         response.headers["Retry-After"] = str(error.retry_after)
-    if status == 401:
+    if response.status_code == 401:
         step_up = isinstance(error, ReauthenticationRequired)
         response.headers["WWW-Authenticate"] = (
             CHALLENGE + (STEP_UP if step_up else ""))
     if isinstance(error, SessionRequired) and error.ended:
         clear_session(response, services().settings.public_url)
-    return response
 
 
 def _answer_refused(error: Refused) -> Response:

@@ -2,10 +2,11 @@
 """What stands in front of a view: who may come in."""
 
 import functools
-from typing import Any, Callable, TypeVar, cast
+from typing import Any, Callable, Optional, TypeVar, cast
 
 from flask import g
 
+from vestibule.base.errors import SessionRequired
 from vestibule.store.session import FoundSession
 from vestibule.web.context import origin, services, session_token
 
@@ -22,6 +23,29 @@ def session_required(view: View) -> View:
         g.origin = origin()._replace(session_id=found.id)
         return view(*arguments, **named)
     return cast(View, guarded)
+
+
+def recent_proof_required(view: View) -> View:
+    """Let in who has a live session and proved themselves not long ago.
+
+    Others get 403 without a session, and 401 with one whose proof is old:
+    they call ``POST /session/reauthenticate`` first.
+    """
+    @session_required
+    @functools.wraps(view)
+    def guarded(*arguments: Any, **named: Any) -> Any:
+        """Look at the session's last proof, then go on to the view."""
+        services().sessions.require_recent_proof(current_session())
+        return view(*arguments, **named)
+    return cast(View, guarded)
+
+
+def live_session() -> Optional[FoundSession]:
+    """Return the request's session where it has a live one."""
+    try:
+        return services().sessions.resume(session_token())
+    except SessionRequired:
+        return None
 
 
 def current_session() -> FoundSession:

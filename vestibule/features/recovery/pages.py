@@ -6,7 +6,9 @@ from flask import Blueprint, Response, request
 from vestibule.base.errors import InvalidInput, InvalidToken
 from vestibule.web.answers import page
 from vestibule.web.context import origin, services
+from vestibule.web.errors import refused_page
 from vestibule.web.forms import read_texts
+from vestibule.web.tokens import read_with_token
 
 routes = Blueprint("recovery_pages", __name__)
 
@@ -39,20 +41,19 @@ def show_form() -> Response:
     It looks nothing up and changes nothing: mail scanners open links too
     (requirement R062).
     """
-    return page("reset.html", settings=services().settings,
-                token=request.args.get("token", ""), problem=None)
+    return page("reset.html", settings=services().settings, problem=None,
+                sent={"token": request.args.get("token", "")})
 
 
 @routes.route("/reset", methods=["POST"])
 def choose_password() -> Response:
-    """Spend the token on the new password, or say what is wrong."""
-    sent = read_texts((), ("token", "new_password"))
-    token, password = sent.get("token", ""), sent.get("new_password", "")
-    settings = services().settings
+    """Spend the token or the code on the new password, or say what is wrong.
+    """
+    shown = read_texts((), ("token", "email", "code"))
     try:
-        services().auth.recover(token, password, origin=origin())
+        presented, sent = read_with_token("token", ("new_password",))
+        services().auth.recover(
+            presented, sent["new_password"], origin=origin())
     except (InvalidInput, InvalidToken) as refusal:
-        status = 422 if isinstance(refusal, InvalidInput) else 403
-        return page("reset.html", status, settings=settings,
-                    token=token, problem=refusal.message)
-    return page("reset_done.html", settings=settings)
+        return refused_page("reset.html", refusal, sent=shown)
+    return page("reset_done.html", settings=services().settings)

@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 from vestibule.web.answers import answer
 from vestibule.web.context import origin, services
 from vestibule.web.forms import read_texts
+from vestibule.web.tokens import read_with_token
 
 routes = Blueprint("recovery", __name__)
 
@@ -28,9 +29,8 @@ def ask_for_reset() -> Response:
 
 @routes.route("/reset_password", methods=["PUT"])
 def reset_password() -> Response:
-    """Spend a reset token on a new password."""
-    sent = read_texts(("reset_token", "new_password"), ("email",))
+    """Spend a reset token, or the code beside it, on a new password."""
+    presented, sent = read_with_token("reset_token", ("new_password",))
     user = services().auth.recover(
-        sent["reset_token"], sent["new_password"], sent.get("email"),
-        origin())
+        presented, sent["new_password"], sent.get("email"), origin())
     return answer({"email": user.email, "message": "Password updated"})

@@ -7,6 +7,7 @@ from vestibule.base.config import OPEN
 from vestibule.base.errors import Forbidden
 from vestibule.web.answers import answer
 from vestibule.web.context import origin, services
+from vestibule.web.cookies import set_registration
 from vestibule.web.forms import read_texts
 
 routes = Blueprint("registration", __name__)
@@ -14,10 +15,16 @@ routes = Blueprint("registration", __name__)
 
 @routes.route("/users", methods=["POST"])
 def register() -> Response:
-    """Register a user, unless registration is for operators only."""
+    """Register a user, unless registration is for operators only.
+
+    Where addresses have to be verified, a taken one is answered the same.
+    """
     if services().settings.registration != OPEN:
         raise Forbidden("Registration is closed.", "registration_closed")
     sent = read_texts(("email", "password"))
-    user = services().auth.register_user(
+    registered = services().registration.register(
         sent["email"], sent["password"], origin())
-    return answer({"email": user.email, "message": "user created"})
+    response = answer({"email": registered.email, "message": "user created"})
+    set_registration(response, registered.proof,
+                     services().settings.public_url)
+    return response

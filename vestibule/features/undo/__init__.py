@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""Undo: taking back a change that was not one's own."""
