@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
+import hypothesis
 import pytest
 
 from tests.support.client import Client, make_client
@@ -32,7 +33,12 @@ def pytest_addoption(parser: Any) -> None:
 
 
 def pytest_configure(config: Any) -> None:
-    """Find out which kinds of database there are."""
+    """Find out which kinds of database there are.
+
+    How long an example takes is no matter for hypothesis: machines are busy.
+    """
+    hypothesis.settings.register_profile("no deadline", deadline=None)
+    hypothesis.settings.load_profile("no deadline")
     folder = tempfile.TemporaryDirectory(prefix="vestibule-tests-")
     config.databases_folder = folder
     config.databases = Databases(Path(folder.name))

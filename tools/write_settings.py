@@ -19,8 +19,8 @@ PAGE = ROOT / "docs" / "reference" / "settings.md"
 EXAMPLE = ROOT / ".env.example"
 WIDTH = 79
 
-# A sane value of each setting. The key alone is refused, for nobody is to
-# use one that stands here.
+# A sane value of each setting. The key and the peppers alone are refused, for
+# nobody is to use one that stands here.
 EXAMPLES: Dict[str, str] = {
     "VESTIBULE_PROFILE": "development",
     "VESTIBULE_DEVELOPMENT_EXPOSED": "no",
@@ -34,16 +34,22 @@ EXAMPLES: Dict[str, str] = {
     "VESTIBULE_MAIL_FROM": "mail@example.com",
     "VESTIBULE_SERVICE_NAME": "Example",
     "VESTIBULE_SUPPORT_ADDRESS": "help@example.com",
+    "VESTIBULE_SECURITY_CONTACT": "security@example.com",
     "VESTIBULE_REGISTRATION": "closed",
     "VESTIBULE_EMAIL_VERIFICATION": "required",
     "VESTIBULE_PASSWORD_MIN_LENGTH": "12",
+    "VESTIBULE_BREACH_URL": "https://ranges.example.com/range/",
+    "VESTIBULE_BREACH_FAIL": "closed",
     "VESTIBULE_BCRYPT_COST": "13",
+    "VESTIBULE_PEPPER": "2026a:change-me",
+    "VESTIBULE_PEPPER_FALLBACKS": "2025a:change-me",
     "VESTIBULE_WORKERS": "2",
     "VESTIBULE_THREADS": "16",
     "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
     "VESTIBULE_CORS_ORIGINS": "https://app.example.com",
     "VESTIBULE_SESSION_IDLE": "12h",
     "VESTIBULE_SESSION_LIFETIME": "14d",
+    "VESTIBULE_DELETION_GRACE": "30d",
 }
 # What no table of the code says in words.
 NOTES: Dict[str, str] = {
@@ -72,8 +78,24 @@ NOTES: Dict[str, str] = {
     "VESTIBULE_PASSWORD_MIN_LENGTH":
         f"Not set, it is {PRODUCTION_PASSWORD_LENGTH} in production and 1 in "
         "development. Production takes no less than 8.",
+    "VESTIBULE_BREACH_URL":
+        "The first five hex digits of a new password's SHA-1 are appended, "
+        "and nothing else of it is sent; the answer is one of Have I Been "
+        "Pwned's range protocol. Not set, nobody is asked. [What is refused "
+        "without it](passwords.md).",
+    "VESTIBULE_BREACH_FAIL":
+        "Failing is also an answer that takes more than two seconds. When "
+        "closed, registering and setting a password are answered 503 then.",
     "VESTIBULE_BCRYPT_COST":
-        f"Production takes no less than {PRODUCTION_BCRYPT_COST}.",
+        f"Production takes no less than {PRODUCTION_BCRYPT_COST}. "
+        "`vestibule calibrate` suggests one for the machine at hand.",
+    "VESTIBULE_PEPPER":
+        "The id has up to 16 small letters and digits, the secret 32 random "
+        "characters or more. Losing it loses all passwords: [how to keep and "
+        "change it](../how-to/pepper.md).",
+    "VESTIBULE_SECURITY_CONTACT":
+        "A mail address, or a URI that begins with `https://` or `mailto:`. "
+        "Without it there is no such file.",
     "VESTIBULE_CORS_ORIGINS":
         "Such a page may do all that its user may. The cookie is "
         "`SameSite=Lax`, so that an origin of another site gains nothing by "
@@ -84,6 +106,10 @@ NOTES: Dict[str, str] = {
     "VESTIBULE_SESSION_LIFETIME":
         "A session that is not to be remembered (`remember=false` at login) "
         "lasts 12 hours at most, whatever stands here.",
+    "VESTIBULE_DELETION_GRACE":
+        "Their address stays taken for as long. Less than the 7 days for "
+        "which a change of address can be undone leaves less time to those "
+        "whose account was stolen. Production takes no less than a day.",
 }
 PAGE_HEAD = f"""\
 # Settings
@@ -111,9 +137,9 @@ There are {len(SETTINGS)} settings, and there will be no more than 60:
 EXAMPLE_HEAD = """\
 # Settings for `make run`, which reads the file .env: copy this one there and
 # take away the # before the lines that you want. What the real environment
-# says wins. Every value is an example and no default; that of the secret key
-# is refused on purpose. Other commands do not read .env. There is more in
-# docs/reference/settings.md.
+# says wins. Every value is an example and no default; those of the secret key
+# and the peppers are refused on purpose. Other commands do not read .env.
+# There is more in docs/reference/settings.md.
 """
 
 

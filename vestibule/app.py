@@ -7,7 +7,11 @@ from flask import Flask
 
 from vestibule.base.config import Settings
 from vestibule.features.account import routes as account
+from vestibule.features.activity import routes as activity
 from vestibule.features.api_document import routes as api_document
+from vestibule.features.deletion import pages as deletion_pages
+from vestibule.features.deletion import routes as deletion
+from vestibule.features.export import routes as export
 from vestibule.features.health import routes as health
 from vestibule.features.login import routes as login
 from vestibule.features.mailbox import routes as mailbox
@@ -19,13 +23,14 @@ from vestibule.features.undo import routes as undo
 from vestibule.features.verification import pages as verification_pages
 from vestibule.features.verification import routes as verification
 from vestibule.features.welcome import routes as welcome
+from vestibule.features.well_known import routes as well_known
 from vestibule.kernel.services import Services, build_services
 from vestibule.web import body, cors, errors, headers, hosts
 from vestibule.web.context import EXTENSION
 
 FEATURES = (welcome, registration, verification, verification_pages, login,
-            sessions, account, recovery, recovery_pages, undo, health,
-            api_document)
+            sessions, account, activity, recovery, recovery_pages, undo,
+            health, api_document, deletion, deletion_pages, export, well_known)
 DEVELOPMENT_FEATURES = (mailbox,)
 # In this order each request passes them before its view.
 SHARED = (headers, hosts, cors, body, errors)

@@ -39,6 +39,9 @@ def serve(settings: Settings) -> None:
                            "memory, which processes cannot share."])
     services = build_services(settings)
     require_current(services.db.engine)
+    # What is wrong with a pepper goes to the log. The service starts all the
+    # same, so that /health/ready can say it.
+    services.auth.passwords.peppers.examine()
     services.db.close()
     _refuse_busy(settings.bind)
     _Server(settings).run()

@@ -2,6 +2,7 @@
 """What each profile asks for, refuses, and derives."""
 
 from pathlib import Path
+from datetime import timedelta
 from typing import Dict
 
 import pytest
@@ -77,6 +78,18 @@ def test_production_refuses_short_passwords_below_eight() -> None:
     assert refusal.value.problems == [
         "VESTIBULE_PASSWORD_MIN_LENGTH must be at least 8 in production "
         "(NIST SP 800-63B-4)."]
+
+
+def test_production_leaves_the_robbed_a_day_at_least() -> None:
+    """A thief may ask for a deletion, and its owner must be able to act."""
+    assert settings_of(SERVICE).deletion_grace == timedelta(days=14)
+    assert settings_of(SERVICE, DELETION_GRACE="1d").deletion_grace
+    with pytest.raises(ConfigError) as refusal:
+        settings_of(SERVICE, DELETION_GRACE="23h")
+    assert refusal.value.problems == [
+        "VESTIBULE_DELETION_GRACE must be at least 1d in production: a thief "
+        "may have asked for it."]
+    assert settings_of(DEVELOPMENT, DELETION_GRACE="1m").deletion_grace
 
 
 def test_development_takes_any_password_unless_told_otherwise() -> None:

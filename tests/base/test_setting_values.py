@@ -7,8 +7,9 @@ from typing import Any, Callable
 import pytest
 
 from vestibule.base.setting_values import (
-    BaseURL, Bind, base_url, bcrypt_cost, bind, mail_address, networks,
-    one_of, password_length, plain, secret_key, small_number, yes_no)
+    BaseURL, Bind, Pepper, base_url, bcrypt_cost, bind, contact, mail_address,
+    networks, one_of, password_length, pepper, peppers, plain, range_url,
+    secret_key, small_number, yes_no)
 
 GOOD_KEY = "0123456789abcdefghijklmnopqrstuv"
 
@@ -37,7 +38,22 @@ GOOD_KEY = "0123456789abcdefghijklmnopqrstuv"
     (base_url, "http://example.com:443",
      BaseURL("http", "example.com:443", "")),
     (base_url, "https://[::1]:8443/a", BaseURL("https", "[::1]:8443", "/a")),
+    (range_url, " https://Ranges.example.com/range/",
+     "https://ranges.example.com/range/"),
+    (range_url, "http://127.0.0.1:8080/", "http://127.0.0.1:8080/"),
     (secret_key, GOOD_KEY, GOOD_KEY),
+    (pepper, f"2026a:{GOOD_KEY}", Pepper("2026a", GOOD_KEY)),
+    (pepper, f" a:{GOOD_KEY}:/+=\u00e9 ",
+     Pepper("a", GOOD_KEY + ":/+=\u00e9")),
+    (peppers, f"a:{GOOD_KEY}, 0123456789abcdef:x{GOOD_KEY}",
+     (Pepper("a", GOOD_KEY), Pepper("0123456789abcdef", "x" + GOOD_KEY))),
+    (contact, "Security@Example.com", "mailto:security@example.com"),
+    (contact, "a%b@example.com", "mailto:a%25b@example.com"),
+    (contact, "mailto:a@example.com?subject=x",
+     "mailto:a@example.com?subject=x"),
+    (contact, "https://example.com", "https://example.com"),
+    (contact, "https://[::1]:8443/report?a=b#c",
+     "https://[::1]:8443/report?a=b#c"),
     (mail_address, " Help@Example.COM ", "help@example.com"),
     (mail_address, "root@localhost", "root@localhost"),
     (networks, "10.0.0.0/8", (ipaddress.ip_network("10.0.0.0/8"),)),
@@ -57,6 +73,19 @@ def test_a_usable_text_becomes_its_value(
     (plain, "a\nb", "holds characters that cannot be printed"),
     (plain, "a\0b", "holds characters that cannot be printed"),
     (plain, "a\udcffb", "holds characters that cannot be printed"),
+    (range_url, "ftp://example.com/range/",
+     "must begin with https:// or http:// and a host"),
+    (range_url, "file:///etc/passwd/",
+     "must begin with https:// or http:// and a host"),
+    (range_url, "https://example.com/range",
+     "must end with /, since five digits are appended"),
+    (range_url, "https://example.com/a b/", "must be of ASCII without blanks"),
+    (range_url, "https://example.com/\u00e9/",
+     "must be of ASCII without blanks"),
+    (range_url, "https://u:p@example.com/range/",
+     "must be scheme, host and path alone"),
+    (range_url, "https://example.com/?range=/",
+     "must be scheme, host and path alone"),
     (one_of("open", "closed"), "shut",
      "must be open or closed, not 'shut'"),
     (one_of("open", "closed"), "Open",
@@ -128,6 +157,37 @@ def test_a_weak_key_is_refused_without_showing_it(text: str) -> None:
     assert str(refusal.value).startswith(
         "is too weak: it needs 32 random characters")
     assert not text or text not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", [
+    "", GOOD_KEY, f":{GOOD_KEY}", f"A:{GOOD_KEY}", f"a-b:{GOOD_KEY}",
+    f"01234567890abcdef:{GOOD_KEY}", f"a :{GOOD_KEY}", "a:", "a:changeme",
+    f"a:{GOOD_KEY[:31]}", "a:" + "x" * 64, f"a:{GOOD_KEY} x",
+    f"a:{GOOD_KEY},{GOOD_KEY}", f"a:{GOOD_KEY}\nx", f"\u00e9:{GOOD_KEY}"])
+def test_a_pepper_that_is_none_is_refused_without_showing_it(
+        text: str) -> None:
+    """R115, R027: no id, no secret to speak of, or two secrets."""
+    for parse in (pepper, peppers):
+        with pytest.raises(ValueError) as refusal:
+            parse(text)
+        assert "0123456789a" not in str(refusal.value)
+
+
+def test_a_pepper_shows_its_id_alone() -> None:
+    """R027: settings may end up in a traceback."""
+    shown = repr([pepper(f"2026a:{GOOD_KEY}")])
+    assert shown == "[<Pepper 2026a>]"
+
+
+@pytest.mark.parametrize("text", [
+    "", "security", "http://example.com", "https://", "https:///x",
+    "mailto:", "mailto:security", "tel:+1", "mailto:a@b c", "https://a/ b",
+    "https://a/\nExpires: x", "mailto:a@b\r\nx", "a@b.example\nx: y",
+    "https://\u00e9.example", "javascript:alert(1)@x"])
+def test_a_contact_that_nobody_can_use_is_refused(text: str) -> None:
+    """R148: nor does it bring lines of its own into the file."""
+    with pytest.raises(ValueError, match="must be "):
+        contact(text)
 
 
 @pytest.mark.parametrize("text", ["", "10.0.0.1/8", "10.0.0.0/33", "proxy",

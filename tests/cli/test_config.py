@@ -11,8 +11,11 @@ from tests.cli.commands import execute, run
 from vestibule.base.config import SETTINGS
 
 KEY = "tG3kqv9ZsYw1xQ8uLr5nB2mHc7dJf4pA"
+PEPPER = "pB7xR2mT9kW4nQ8vL1sY6dF3hJ5gC0zA"
 SECRETS = {
     "VESTIBULE_SECRET_KEY": KEY,
+    "VESTIBULE_PEPPER": f"2026a:{PEPPER}",
+    "VESTIBULE_PEPPER_FALLBACKS": f"a:old{PEPPER}, b:older://{PEPPER}@x",
     "VESTIBULE_DATABASE_URL": "postgresql://me:hunter2@db.example.com/v",
     "VESTIBULE_SMTP_URL": "smtp+starttls://me:letmein@mx.example.com:587",
 }
@@ -31,7 +34,7 @@ def test_show_masks_every_secret(
     """Who may look over a shoulder learns no password."""
     ran = execute(production, "config", "show", *option)
     assert ran.status == 0, ran.err
-    for secret in (KEY, "hunter2", "letmein"):
+    for secret in (KEY, PEPPER, "hunter2", "letmein"):
         assert secret not in ran.out + ran.err
     assert "me:********@db.example.com/v" in ran.out
 
@@ -61,6 +64,26 @@ def test_show_shows_a_url_without_a_secret(text: str) -> None:
     """Which database it is, is what the operator wants to know."""
     ran = run({"VESTIBULE_DATABASE_URL": text}, "config", "show")
     assert f" {text}  environment" in ran.out
+
+
+def test_a_pepper_can_come_from_a_file(folder: Path) -> None:
+    """R027, R115: as every secret, and it is not shown either."""
+    (folder / "pepper").write_text(f"2026a:{PEPPER}\n")
+    ran = run({"VESTIBULE_PEPPER_FILE": "pepper"}, "config", "show")
+    assert PEPPER not in ran.out
+    assert "VESTIBULE_PEPPER " in ran.out and "file pepper" in ran.out
+
+
+@pytest.mark.parametrize("environ", [
+    {"PEPPER": f"a:{PEPPER}", "PEPPER_FALLBACKS": f"a:x{PEPPER}"},
+    {"PEPPER_FALLBACKS": f"a:{PEPPER},a:x{PEPPER}"}])
+def test_two_peppers_with_one_id_are_refused(
+        environ: Dict[str, str]) -> None:
+    """R027: the id in a hash has to say which of them it was."""
+    ran = run({f"VESTIBULE_{name}": text for name, text in environ.items()},
+              "config", "show")
+    assert ran.status == 1 and PEPPER not in ran.err
+    assert "use an id twice" in ran.err
 
 
 def test_show_masks_a_secret_from_a_file(folder: Path) -> None:

@@ -59,7 +59,7 @@ def test_the_asked_for_commands_are_there() -> None:
         "serve", "migrate", "deliver", "routes", "version", "config show",
         "config check", "users create", "users list", "users show",
         "users verify", "users set-email", "users reset-link",
-        "users disable", "users enable", "users delete",
+        "users disable", "users enable", "users delete", "users restore",
         "users revoke-sessions"}
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """``vestibule migrate``, on each kind of database."""
 
-from typing import Dict, Tuple
+from typing import Dict
 
 import pytest
 

@@ -5,12 +5,9 @@ import json
 import re
 from typing import Dict
 
-import pytest
-
 from tests.cli.commands import Terminal, run
 from tests.cli.conftest import ADA, PASSWORD
 from vestibule.kernel.auth import Auth
-from vestibule.store.db import NoResultFound
 from vestibule.store.event import EventStore
 
 LINK = re.compile(r"http://127\.0\.0\.1:5000/reset\?token=([\w-]{43})\n")
@@ -124,31 +121,6 @@ def test_a_disabled_user_is_shut_out_until_enabled(
     assert library.get_user_from_session_id(session) is None
 
 
-def test_a_deleted_user_is_gone(
-        environ: Dict[str, str], library: Auth, ada: str) -> None:
-    """Nothing that she held works any more."""
-    session = library.create_session(ADA)
-    ran = run(environ, "users", "delete", ADA, "--yes")
-    assert (ran.status, ran.out) == (0, f"{ADA} is deleted.\n")
-    assert library.get_user_from_session_id(session) is None
-    with pytest.raises(NoResultFound):
-        library.db.find_user_by(id=ada)
-
-
-def test_deleting_asks_first(
-        environ: Dict[str, str], library: Auth, ada: str) -> None:
-    """Only yes is yes."""
-    terminal = Terminal(environ, "users", "delete", ADA)
-    terminal.answer(f"Delete {ADA} for good? [y/N]: ", "\n")
-    assert terminal.end() == 1
-    assert "Nothing was deleted." in terminal.shown
-    assert library.valid_login(ADA, PASSWORD)
-    terminal = Terminal(environ, "users", "delete", ADA)
-    terminal.answer("[y/N]: ", "y\n")
-    assert terminal.end() == 0
-    assert not library.valid_login(ADA, PASSWORD)
-
-
 def test_revoking_ends_every_session(
         environ: Dict[str, str], library: Auth, ada: str) -> None:
     """It says how many there were, and logging in still works."""
@@ -192,7 +164,8 @@ def test_show_tells_all_but_the_hash(
     for name in ("created_at", "updated_at", "email_verified_at"):
         assert instant.fullmatch(told.pop(name))
     assert told == {"id": ada, "email": ADA, "state": "active",
-                    "disabled_at": None, "has_password": True, "sessions": 1}
+                    "disabled_at": None, "delete_after": None,
+                    "has_password": True, "sessions": 1}
     shown = run(environ, "users", "show", ada).out
     assert "$2b$" not in shown
     assert dict(line.split() for line in shown.splitlines())[
@@ -238,6 +211,6 @@ def test_events_tell_that_it_was_an_operator(
     events = EventStore(library.db).of_user(ada)
     assert [event.what for event in events] == [
         "user.registered", "email.verified", "user.disabled",
-        "user.enabled", "reset.issued", "user.deleted"]
+        "user.enabled", "reset.issued", "user.deletion_announced"]
     assert {event.user_agent for event in events} == {
         "vestibule command line"}

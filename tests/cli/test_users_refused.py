@@ -8,6 +8,7 @@ import pytest
 from tests.cli.commands import Ran, run
 from tests.cli.conftest import ADA, PASSWORD
 from vestibule.kernel.auth import Auth
+from vestibule.kernel.password_policy import SENTENCES
 
 UNFIT = ("The address is not one that mail can be sent to; it should look "
          "like ada@example.com.")
@@ -90,6 +91,18 @@ def test_a_short_password_is_refused_in_production(
     ran = run({"VESTIBULE_DATABASE_URL": database_url}, "users", "create",
               ADA, "--password-stdin", given="hunter2")
     assert refused(ran) == "A password needs at least 15 characters."
+    assert not library.db.list_users(1)
+
+
+@pytest.mark.parametrize("given, sentence", [
+    ("correcthorsebatterystaple", SENTENCES["common"]),
+    ("ada@example.com 1815", SENTENCES["contains_email"])])
+def test_an_easy_password_is_refused_in_production(
+        given: str, sentence: str, database_url: str, library: Auth) -> None:
+    """R020: operators are bound to the rules, too, and told once."""
+    ran = run({"VESTIBULE_DATABASE_URL": database_url}, "users", "create",
+              ADA, "--password-stdin", given=given)
+    assert refused(ran) == sentence
     assert not library.db.list_users(1)
 
 

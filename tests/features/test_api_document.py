@@ -15,17 +15,19 @@ from tests.support.client import BOB, Client
 from tests.support.contract import (
     FORM, JSON, PROBLEM, Contract, body_of, codes, examples, references)
 from tests.support.contract_cases import Case, all_cases, provoke
+from tests.support.contract_cases_rights import RIGHTS_CASES
 from tests.support.databases import SQLITE
 from vestibule.base.config import Settings, load
 from vestibule.features.api_document.routes import DOCUMENT, FILE
 
 CONTRACT = Contract(DOCUMENT)
-CASES = all_cases(CONTRACT)
+CASES = [*all_cases(CONTRACT), *RIGHTS_CASES]
 # What stands in the router and, on purpose, not in the document.
 STATIC = {"/static/{filename}"}
 PAGES = {("GET", "/forgot"), ("POST", "/forgot"), ("GET", "/reset"),
          ("POST", "/reset"), ("GET", "/verify"), ("POST", "/verify"),
-         ("POST", "/verify/letter"), ("GET", "/undo")}
+         ("POST", "/verify/letter"), ("GET", "/undo"),
+         ("GET", "/account/restore"), ("POST", "/account/restore")}
 DEVELOPMENT = {"/dev/mailbox", "/dev/mailbox/{letter_id}"}
 AUTOMATIC_METHODS = {"HEAD", "OPTIONS"}
 # Answers that belong to no operation, told of in the introduction.
@@ -130,7 +132,9 @@ def _masked(answer: Any) -> Any:
     for part, name, mask in (
             (body, "reset_token", TOKEN), (body, "request_id", REQUEST_ID),
             (body, "id", SESSION_ID), (body.get("user", {}), "id", USER_ID),
-            *((each, "id", SESSION_ID) for each in body.get("sessions", ()))):
+            *((each, "id", SESSION_ID) for each in body.get("sessions", ())),
+            *((each, "request_id", REQUEST_ID)
+              for each in body.get("events", ()))):
         if name in part:
             part[name] = mask
     return body

@@ -7,7 +7,8 @@ from typing import Any, List
 import pytest
 
 from tests.support.builders import (
-    EMAIL, PASSWORD, everything, letters, make_user, refusing, token_in)
+    EMAIL, PASSWORD, erase, everything, letters, make_user, refusing,
+    token_in)
 from tests.support.clock import SetClock
 from tests.support.recovery import (
     DESK, KEY, change_address, change_password, change_token, delivered,
@@ -23,7 +24,6 @@ from vestibule.kernel.one_time_tokens import (
 from vestibule.kernel.outbox import (
     CHANGE_EMAIL_LETTER, EMAIL_CHANGED_LETTER, MOST_AN_HOUR)
 from vestibule.kernel.passwords import Passwords
-from vestibule.kernel.users import Users
 from vestibule.kernel.verification import Claim, Verification
 from vestibule.store.db import DB, User
 from vestibule.store.letter import DROPPED, QUEUED
@@ -234,7 +234,7 @@ def test_a_deleted_users_token_is_unknown(
         auth: Auth, bob: User, verification: Verification) -> None:
     """R038: whoever registers next is somebody else."""
     token = change_token(auth, bob, NEW)
-    Users(auth.db, auth).delete(bob)
+    erase(auth, bob)
     eve = make_user(auth, EMAIL)
     with pytest.raises(InvalidToken):
         verification.confirm(token, Claim(), LIBRARY)

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.builders import (
-    EMAIL, PASSWORD, count, everything, make_user, refusing, store_hash)
+    EMAIL, PASSWORD, count, everything, make_deletion, make_user, refusing,
+    store_hash)
 from vestibule.base.errors import IdentifierTaken, InvalidCredentials
 from vestibule.base.origin import Origin
 from vestibule.kernel.audit import Audit
@@ -65,13 +66,13 @@ def test_each_thing_that_happens_is_one_event(auth: Auth) -> None:
     auth.recover(users.reset_link(user, ORIGIN), "another", origin=ORIGIN)
     users.disable(user, ORIGIN)
     users.enable(user, ORIGIN)
-    users.delete(user, ORIGIN)
+    make_deletion(auth).by_operator(user, ORIGIN)
     found = all_events(db)
     assert [each.what for each in found] == [
         "user.registered", "session.started", "login.refused",
         "session.revoked", "session.started", "reset.issued",
         "session.all_revoked", "password.reset", "user.disabled",
-        "user.enabled", "user.deleted"]
+        "user.enabled", "user.deletion_announced"]
     for each in found:
         assert (each.user_id, each.ip) == (user.id, "2001:db8::7")
         assert re.fullmatch(r"[a-z]+\.[a-z]+(_[a-z]+)*", each.what)

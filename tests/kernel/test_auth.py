@@ -14,7 +14,8 @@ from tests.support.clock import SetClock
 from vestibule.base.errors import (
     Forbidden, IdentifierTaken, InvalidCredentials, InvalidInput,
     InvalidToken)
-from vestibule.kernel.auth import Auth, _generate_uuid, _hash_password
+from vestibule.kernel.auth import (
+    Auth, Rules, _generate_uuid, _hash_password)
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.users import Users
 from vestibule.store.db import DB, NoResultFound
@@ -95,7 +96,7 @@ def test_unfit_values_are_named_at_once(
 
 def test_only_who_wants_local_names_registers_them(db: DB) -> None:
     """R003: in production such an address leads nowhere."""
-    auth = Auth(db, Passwords(4), local_names=False)
+    auth = Auth(db, Passwords(4), rules=Rules(local_names=False))
     with pytest.raises(InvalidInput):
         auth.register_user("me@localhost", PASSWORD)
     assert not auth.valid_login("me@localhost", PASSWORD)

@@ -4,7 +4,7 @@
 The work is counted in units of bcrypt's inner loop: see ``Work``.
 """
 
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 
@@ -12,8 +12,10 @@ from tests.support.builders import (
     EMAIL, PASSWORD, count, make_user, store_hash)
 from tests.support.hash_work import Work
 from vestibule.base.errors import InvalidInput
+from vestibule.base.setting_values import Pepper
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.passwords import Passwords
+from vestibule.kernel.peppers import Peppers
 from vestibule.kernel.users import Users
 from vestibule.store.db import DB
 
@@ -44,6 +46,9 @@ def dear_auth(db: DB) -> Auth:
     users.disable(users.find("disabledcheap@example.com"))
     store_hash(db, users.find("corrupt@example.com"), "$2b$04$short")
     store_hash(db, users.find("empty@example.com"), "")
+    make_user(auth, "pepper@example.com")
+    store_hash(db, users.find("pepper@example.com"),
+               "{v1:gone}" + auth.passwords.hash(PASSWORD).decode())
     users.invite("invited@example.com")
     return auth
 
@@ -69,6 +74,8 @@ REFUSALS: Dict[str, Any] = {
     "a disabled user, wrong on a cheaper hash": (
         "disabledcheap@example.com", "wrong"),
     "a corrupt hash": ("corrupt@example.com", PASSWORD),
+    "an unknown pepper": ("pepper@example.com", PASSWORD),
+    "an unknown pepper, a long password": ("pepper@example.com", LONG),
     "an empty hash": ("empty@example.com", PASSWORD),
     "no hash": ("invited@example.com", PASSWORD),
     "no hash, and over 72 bytes": ("invited@example.com", LONG),
@@ -83,6 +90,25 @@ def test_every_refusal_costs_one_hash(dear_auth: Auth, work: Work) -> None:
     assert costs == {name: 2 ** COST for name in REFUSALS}
     for pair in REFUSALS.values():
         assert not dear_auth.valid_login(*pair)
+
+
+def test_with_a_pepper_every_refusal_costs_one_hash(
+        dear_auth: Auth, work: Work) -> None:
+    """R083, R017: also of hashes that are older than the pepper."""
+    pepper = Pepper("2026a", "0123456789abcdefghijklmnopqrstuv")
+    peppered = Auth(dear_auth.db, Passwords(COST, Peppers(pepper)))
+    for name in ("peppered", "disabledpeppered"):
+        make_user(peppered, f"{name}@example.com")
+    users = Users(peppered.db, peppered)
+    users.disable(users.find("disabledpeppered@example.com"))
+    pairs: List[Any] = [*REFUSALS.values(), ("peppered@example.com", LONG),
+                        ("peppered@example.com", "wrong"),
+                        ("disabledpeppered@example.com", PASSWORD)]
+    costs = {pair: work.of(lambda: peppered.valid_login(*pair))
+             for pair in pairs}
+    assert costs == {pair: 2 ** COST for pair in pairs}
+    assert work.of(lambda: peppered.valid_login(
+        "peppered@example.com", PASSWORD)) == 2 ** COST
 
 
 def test_a_login_costs_the_same_hash(dear_auth: Auth, work: Work) -> None:

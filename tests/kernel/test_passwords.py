@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a password must be, and how one is hashed and verified."""
+"""How a password is hashed and verified."""
 
 import re
 from typing import Any, List, Optional
@@ -28,17 +28,12 @@ UNUSABLE: List[Optional[str]] = [
     PLAIN[:28] + "v" + PLAIN[29:], PLAIN[:28] + "/" + PLAIN[29:],
     PLAIN[:10] + "\u00e9" + PLAIN[11:], PLAIN[:40] + "\0" + PLAIN[41:],
     PLAIN[:40] + "\ud800" + PLAIN[41:], PLAIN[:40] + "=" + PLAIN[41:],
+    "{v1:}" + PLAIN, "{v1:A}" + PLAIN, "{v1:a", "{v1:a}", "{v1:a}!",
+    "{v1: a}" + PLAIN, "{v1:a-b}" + PLAIN, "{v1:a:b}" + PLAIN,
+    "{v2:a}" + PLAIN, "{v1:a}{v1}" + PLAIN, "{v1:" + "a" * 17 + "}" + PLAIN,
+    "{v1:a}" + PLAIN[:-1], "{v1:a}" + PLAIN + "x", "{v1:\u0664}" + PLAIN,
     "{v1}", "{v1}!", "{v2}" + PLAIN, "{v1}{v1}" + PLAIN, "{V1}" + PLAIN,
     "pbkdf2:sha256:1000$salt$0123", "a" * 100000]
-
-
-def reasons(password: str, passwords: Passwords = CHEAP) -> List[str]:
-    """Return why a password may not become one, or nothing."""
-    try:
-        passwords.check(password)
-    except InvalidInput as refusal:
-        return refusal.errors["password"]
-    return []
 
 
 @pytest.mark.parametrize("stored", UNUSABLE)
@@ -148,7 +143,6 @@ def test_only_canonical_variants_are_one_password(
     "P\0P", "P\0", "\0P", "\0", "P\ud800", "\udfff", "\ud83d\ude00"])
 def test_nul_and_lone_surrogates_are_refused(password: str) -> None:
     """R022, R090: bcrypt takes ``P`` and ``P\\0P`` for one password."""
-    assert reasons(password) == ["unusable_characters"]
     stored = CHEAP.hash("P").decode()
     verbs: List[Any] = [
         lambda: CHEAP.verify(password, stored),
@@ -162,33 +156,9 @@ def test_any_other_character_will_do() -> None:
     """R019: no composition rules; spaces, controls and all of Unicode."""
     for password in (" ", "a", "\t\r\n", "\x7f", "\u0301", "\u200b", "\ufffe",
                      "\ufdd0", "\u202e", "\U0010ffff", "\U0001f600", "!!!!"):
-        assert reasons(password) == []
         stored = CHEAP.hash(password).decode()
         assert CHEAP.verify(password, stored)
         assert not CHEAP.verify(password + "a", stored)
-
-
-def test_the_length_counts_code_points_after_nfc() -> None:
-    """R018: at least the minimum, 256 at most."""
-    policy = Passwords(4, 15)
-    assert reasons("\U0001f600" * 14, policy) == ["too_short"]
-    assert reasons("\U0001f600" * 15, policy) == []
-    assert reasons("e\u0301" * 14, policy) == ["too_short"]
-    assert reasons("\u4e2d" * 64, policy) == []
-    assert reasons("x" * 256, policy) == []
-    assert reasons("x" * 257, policy) == ["too_long"]
-    assert reasons("e\u0301" * 256, policy) == []
-    assert reasons("e\u0301" * 257, policy) == ["too_long"]
-    assert reasons("", policy) == ["required"]
-
-
-def test_a_short_password_is_told_the_minimum() -> None:
-    """R018: a person has to know what would do."""
-    with pytest.raises(InvalidInput) as refusal:
-        Passwords(4, 15).check("short", "new_password")
-    assert refusal.value.errors == {"new_password": ["too_short"]}
-    assert refusal.value.message == (
-        "A password needs at least 15 characters.")
 
 
 def test_sixty_four_wide_characters_are_verified_in_full() -> None:
@@ -210,7 +180,6 @@ def test_no_work_is_done_for_what_is_too_long(
     monkeypatch.setattr(bcrypt, "checkpw", refuse)
     for password in ("x" * 257, "x" * 1000000, "e\u0301" * 500000,
                      "\u0344" * 2000):
-        assert reasons(password) == ["too_long"]
         for stored in (PLAIN, None, "!"):
             with pytest.raises(InvalidInput):
                 CHEAP.verify(password, stored)

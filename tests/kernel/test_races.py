@@ -185,3 +185,24 @@ def test_of_many_who_want_one_address_one_gets_it(
             assert errors_of(outcomes) == ["IdentifierTaken"] * 3
             assert db.find_user_by(email=EMAIL)
         db.close()
+
+
+def fail_often(auth: Auth) -> int:
+    """Try wrong passwords, one after the other; return how many failed."""
+    return sum(not auth.valid_login(EMAIL, f"guess {number}")
+               for number in range(10))
+
+
+def test_of_many_failures_at_once_each_is_counted(
+        database_url: str) -> None:
+    """R107: one hundred parallel failures are one hundred events."""
+    db = DB(database_url)
+    user = make_user(Auth(db, Passwords(4)))
+    db.close()
+    outcomes = race(database_url, [fail_often] * 10)
+    assert [each.value for each in outcomes] == [10] * 10
+    db = DB(database_url)
+    failures = [each for each in EventStore(db).of_user(user.id)
+                if each.what == "login.refused"]
+    assert len(failures) == 100
+    db.close()

@@ -14,12 +14,13 @@ from typing import Any, Callable, List
 import pytest
 
 from tests.support.builders import (
-    EMAIL, PASSWORD, count, make_user, run_sql)
+    EMAIL, PASSWORD, count, make_deletion, make_user, run_sql)
 from tests.support.clock import SetClock
 from tests.support.processes import errors_of, racers
 from vestibule.base.errors import InvalidCredentials, SessionRequired
 from vestibule.base.origin import LIBRARY
 from vestibule.kernel.auth import Auth
+from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.users import Users
@@ -59,12 +60,18 @@ def disable(auth: Auth, given: str) -> None:
 def delete(auth: Auth, given: str) -> None:
     """Delete the user in the midst of the logins."""
     time.sleep(random.random() / 100)
-    users = Users(auth.db, auth)
-    users.delete(users.find(EMAIL))
+    Erasure(auth.db, auth).erase_now(Users(auth.db, auth).find(EMAIL))
+
+
+def announce(auth: Auth, given: str) -> None:
+    """Announce the user's deletion in the midst of the logins."""
+    time.sleep(random.random() / 100)
+    make_deletion(auth).by_operator(auth.db.find_user_by(email=EMAIL))
 
 
 @pytest.mark.parametrize("shut_out, rounds", [
-    (reset, ROUNDS), (disable, ROUNDS // 2), (delete, ROUNDS // 2)])
+    (reset, ROUNDS), (disable, ROUNDS // 2), (delete, ROUNDS // 2),
+    (announce, ROUNDS // 2)])
 def test_no_session_survives_what_shuts_its_user_out(
         database_url: str, shut_out: Any, rounds: int) -> None:
     """R105, R015, R034: a login is before the change and ended by it, or
@@ -200,7 +207,8 @@ def bob(auth: Auth) -> User:
     lambda auth, user: auth.update_password(
         auth.get_reset_password_token(EMAIL), "another password"),
     lambda auth, user: Users(auth.db, auth).disable(user),
-    lambda auth, user: Users(auth.db, auth).delete(user)])
+    lambda auth, user: Erasure(auth.db, auth).erase_now(user),
+    lambda auth, user: make_deletion(auth).by_operator(user)])
 def test_a_login_waits_for_a_change_that_is_under_way(
         auth: Auth, bob: User, shut_out: Any) -> None:
     """R105, R015: the change has ended the sessions and is not committed.
@@ -219,7 +227,8 @@ def test_a_login_waits_for_a_change_that_is_under_way(
     lambda auth, user: auth.update_password(
         auth.get_reset_password_token(EMAIL), "another password"),
     lambda auth, user: Users(auth.db, auth).disable(user),
-    lambda auth, user: Users(auth.db, auth).delete(user)])
+    lambda auth, user: Erasure(auth.db, auth).erase_now(user),
+    lambda auth, user: make_deletion(auth).by_operator(user)])
 def test_a_change_waits_for_a_login_that_is_under_way(
         auth: Auth, bob: User, shut_out: Any) -> None:
     """R105: and then it finds the session, and ends it."""

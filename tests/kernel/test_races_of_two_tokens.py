@@ -11,16 +11,16 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 import pytest
 
 from tests.support.builders import (
-    PASSWORD, count, letters, run_sql, token_in)
+    PASSWORD, count, erase, letters, make_newcomer, run_sql, token_in)
 from tests.support.processes import Outcome, errors_of
 from tests.support.recovering import (
-    address_change, ask_for_change, ask_for_reset, confirm, course, deliver,
-    hesitate, move, newcomer, proved_user, registration, typed, undo, winners)
+    address_change, ask_for_change, ask_for_reset, confirm, course,
+    deliver, hesitate, move, proved_user, registration, typed, undo,
+    winners)
 from vestibule.base.errors import InvalidToken
 from vestibule.base.origin import LIBRARY
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import Presented
-from vestibule.kernel.users import Users
 from vestibule.mail.message import Message
 from vestibule.store.db import User
 from vestibule.store.letter import QUEUED
@@ -330,7 +330,7 @@ def test_no_undo_is_issued_for_what_was_undone(database_url: str) -> None:
 def delete(auth: Auth, given: Round) -> None:
     """Delete the round's user, as an operator."""
     hesitate()
-    Users(auth.db, auth).delete(given["user"])
+    erase(auth, given["user"])
 
 
 def test_nothing_that_is_presented_outlives_a_deletion(
@@ -347,7 +347,7 @@ def test_nothing_that_is_presented_outlives_a_deletion(
             names["change"] = token_in(ask_for_change(
                 auth, user, f"third{number}@example.com"))
             names["reset"] = token_in(ask_for_reset(auth, new))
-            newcomer(auth, f"next{number}@example.com")
+            make_newcomer(auth, f"next{number}@example.com")
             outcomes = people.run(names)
             lost(outcomes)
             for table in ("one_time_tokens", "reservations"):

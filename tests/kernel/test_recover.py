@@ -11,8 +11,9 @@ from tests.support.builders import (
 from tests.support.clock import SetClock
 from vestibule.base.errors import InvalidInput, InvalidToken
 from vestibule.base.origin import Origin
-from vestibule.kernel.auth import Auth
+from vestibule.kernel.auth import Auth, Rules
 from vestibule.kernel.outbox import PASSWORD_CHANGED_LETTER
+from vestibule.kernel.password_policy import PasswordPolicy
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.users import Users
 from vestibule.store.db import DB, User
@@ -132,7 +133,7 @@ def test_where_one_step_fails_nothing_has_happened(
 def test_an_unfit_password_spends_no_token(
         db: DB, password: str) -> None:
     """R018: policy first, for the field as it is called there."""
-    auth = Auth(db, Passwords(4, 15))
+    auth = Auth(db, Passwords(4), rules=Rules(PasswordPolicy(15)))
     make_user(auth)
     token = auth.get_reset_password_token(EMAIL)
     before = everything(db)

@@ -17,9 +17,10 @@ from tests.support.recovery import (
 from vestibule.base.errors import (
     Forbidden, IdentifierTaken, InvalidInput)
 from vestibule.base.origin import LIBRARY
-from vestibule.kernel.auth import Auth
+from vestibule.kernel.auth import Auth, Rules
 from vestibule.kernel.outbox import (
     ALREADY_REGISTERED_LETTER, MOST_AN_HOUR, VERIFY_LETTER)
+from vestibule.kernel.password_policy import PasswordPolicy
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.registration import Registration
 from vestibule.kernel.verification import Claim
@@ -33,7 +34,7 @@ OTHER = "another password"
 @pytest.fixture
 def auth(db: DB) -> Auth:
     """Return an API with a secret key and a policy for passwords."""
-    return Auth(db, Passwords(4, 8), KEY)
+    return Auth(db, Passwords(4), KEY, rules=Rules(PasswordPolicy(8)))
 
 
 @pytest.fixture
@@ -117,14 +118,17 @@ def test_a_taken_address_is_answered_as_a_new_one(
 
 def test_the_refusal_is_written_down_under_a_mask(
         auth: Auth, quiet: Registration) -> None:
-    """R123: for the operator, each time, without the address."""
-    make_verified(auth, EMAIL)
+    """R123: each time, without the address, for its owner to see; so it
+    goes when the owner is erased.
+    """
+    owner = make_verified(auth, EMAIL)
     for _ in range(3):
         quiet.register(EMAIL, OTHER, DESK)
     found = refused_events(auth)
     assert [each.target for each in found] == [
         auth.audit.masked(EMAIL)] * 3
-    assert {(each.user_id, each.ip) for each in found} == {(None, DESK.ip)}
+    assert {(each.user_id, each.ip) for each in found} == {
+        (owner.id, DESK.ip)}
 
 
 def test_the_proof_of_a_taken_address_proves_nothing(

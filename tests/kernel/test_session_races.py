@@ -3,9 +3,13 @@
 
 from typing import Any, List
 
+import pytest
+
+from tests.support.builders import make_deletion
 from tests.support.processes import CHEAPEST, Outcome, errors_of, racers
 from vestibule.base.errors import SessionRequired
 from vestibule.kernel.auth import Auth
+from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.profiles import Profiles
 from vestibule.kernel.sessions import MOST_SESSIONS
@@ -64,8 +68,14 @@ def _disable(auth: Auth, number: Any) -> None:
 
 def _delete(auth: Auth, number: Any) -> None:
     """Delete the user as an operator does."""
-    users = Users(auth.db, auth)
-    users.delete(users.find(EMAIL.format(number)))
+    user = Users(auth.db, auth).find(EMAIL.format(number))
+    Erasure(auth.db, auth).erase_now(user)
+
+
+def _announce(auth: Auth, number: Any) -> None:
+    """Announce the user's deletion."""
+    make_deletion(auth).by_operator(
+        auth.db.find_user_by(email=EMAIL.format(number)))
 
 
 def _use(auth: Auth, token: Any) -> int:
@@ -119,10 +129,12 @@ def test_no_login_survives_being_disabled(database_url: str) -> None:
     assert _live(database_url, ids) == [0] * ROUNDS
 
 
-def test_no_login_survives_being_deleted(database_url: str) -> None:
+@pytest.mark.parametrize("delete", [_delete, _announce])
+def test_no_login_survives_being_deleted(
+        database_url: str, delete: Any) -> None:
     """R034, R038: nor does any fault show."""
     ids = _people(database_url, ROUNDS)
-    with racers(database_url, [_delete] + [_log_in] * 3) as processes:
+    with racers(database_url, [delete] + [_log_in] * 3) as processes:
         for number in range(ROUNDS):
             outcomes = processes.run(number)
             assert outcomes[0].error == ""

@@ -9,13 +9,15 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.builders import (
-    EMAIL, PASSWORD, count, everything, make_user, overheard, run_sql)
+    EMAIL, PASSWORD, count, everything, make_deletion, make_user, overheard,
+    run_sql)
 from tests.support.clock import SetClock
 from vestibule.base.digest import digest_of
 from vestibule.base.errors import (
     InvalidCredentials, NotFound, ReauthenticationRequired, SessionRequired)
 from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
+from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.last_seen import INTERVAL
 from vestibule.kernel.sessions import Lifetimes
 from vestibule.kernel.users import Users
@@ -243,12 +245,18 @@ def disable(auth: Auth, user: User) -> None:
     Users(auth.db, auth).disable(user)
 
 
+def announce(auth: Auth, user: User) -> None:
+    """Announce the user's deletion."""
+    make_deletion(auth).by_operator(user)
+
+
 def delete(auth: Auth, user: User) -> None:
-    """Delete the user as an operator does."""
-    Users(auth.db, auth).delete(user)
+    """Delete the user at once, as an operator does."""
+    Erasure(auth.db, auth).erase_now(user)
 
 
-@pytest.mark.parametrize("meanwhile", [change_password, disable, delete])
+@pytest.mark.parametrize(
+    "meanwhile", [change_password, disable, announce, delete])
 def test_a_proof_from_before_a_change_starts_no_session(
         auth: Auth, bob: User, meanwhile: Any) -> None:
     """R015, R105: disabled, deleted or another password since the proof."""

@@ -12,9 +12,10 @@ from tests.support.recovery import (
     make_verification, refuse_spending, typed)
 from vestibule.base.errors import InvalidInput
 from vestibule.base.origin import LIBRARY
-from vestibule.kernel.auth import Auth
+from vestibule.kernel.auth import Auth, Rules
 from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, RESET, UNDO, VERIFY, Mailed, Presented)
+from vestibule.kernel.password_policy import PasswordPolicy
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.verification import PROFILE, Claim, Verification
 from vestibule.store.db import DB, User
@@ -26,7 +27,7 @@ OTHERS = "eve@example.com"
 @pytest.fixture
 def auth(db: DB) -> Auth:
     """Return an API with a secret key and a policy for passwords."""
-    return Auth(db, Passwords(4, 8), KEY)
+    return Auth(db, Passwords(4), KEY, rules=Rules(PasswordPolicy(8)))
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import event as sqlalchemy_event
 
 from tests.support.builders import (
-    EMAIL, PASSWORD, everything, letters, make_user, refusing, token_in)
+    EMAIL, PASSWORD, erase, everything, letters, make_user, refusing,
+    token_in)
 from tests.support.clock import SetClock
 from tests.support.recovery import (
     DESK, KEY, change_password, change_token, delivered, events_of, fresh,
@@ -313,7 +314,7 @@ def test_a_deleted_user_has_nothing_to_undo(
         auth: Auth, bob: User, undo: Undo) -> None:
     """R038: the address is free at once, and the token is unknown."""
     token = move(auth, bob, THIEF)
-    Users(auth.db, auth).delete(bob)
+    erase(auth, bob)
     assert_refused(undo, token)
     assert make_user(auth, EMAIL).id != bob.id
 

@@ -6,7 +6,8 @@ from typing import Any, List
 import pytest
 
 from tests.support.builders import (
-    EMAIL, PASSWORD, count, everything, letters, make_user, token_in)
+    EMAIL, PASSWORD, count, erase, everything, letters, make_user,
+    token_in)
 from tests.support.clock import SetClock
 from tests.support.recovery import (
     DESK, KEY, delivered, events_of, fresh, mailed_in,
@@ -14,10 +15,11 @@ from tests.support.recovery import (
 from vestibule.base.errors import (
     Forbidden, InvalidInput, InvalidToken, Throttled)
 from vestibule.base.origin import LIBRARY
-from vestibule.kernel.auth import Auth
+from vestibule.kernel.auth import Auth, Rules
 from vestibule.kernel.one_time_tokens import (
     RESET, UNDO, VERIFY, Mailed, Presented)
 from vestibule.kernel.outbox import MOST_AN_HOUR, VERIFY_LETTER
+from vestibule.kernel.password_policy import PasswordPolicy
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.registration_proof import registration_proof
 from vestibule.kernel.users import Users
@@ -32,7 +34,7 @@ OTHERS = "eve@example.com"
 @pytest.fixture
 def auth(db: DB) -> Auth:
     """Return an API with a secret key and a policy for passwords."""
-    return Auth(db, Passwords(4, 8), KEY)
+    return Auth(db, Passwords(4), KEY, rules=Rules(PasswordPolicy(8)))
 
 
 @pytest.fixture
@@ -256,7 +258,8 @@ CHANGED: List[Any] = [
         user.id, email="other@example.com"),
     lambda users, user: users._db.update_user(
         user.id, email_verified_at=users._db.clock.now()),
-    Users.disable, Users.delete, Users.verify,
+    Users.disable, Users.verify,
+    lambda users, user: erase(users._auth, user),
     lambda users, user: users.set_email(user, "other@example.com")]
 
 

@@ -23,10 +23,11 @@ BASE = "https://accounts.example.org/auth"
 CONTEXT = LetterContext(
     to="jo@example.org", message_id=message_id("1-a", BASE), date=DATE,
     service_name="Example", base_url=BASE, link=LINK, minutes=30, hours=24,
-    days=7, code=CODE, code_minutes=10)
+    days=7, code=CODE, code_minutes=10, until=DATE)
 # How a person reads the optional words of that context.
 SPOKEN = {"link": LINK, "minutes": "30 minutes", "hours": "24 hours",
-          "days": "7 days", "code": "1234 5678", "code_minutes": "10 minutes"}
+          "days": "7 days", "code": "1234 5678", "code_minutes": "10 minutes",
+          "until": "2026-03-01 12:30 UTC"}
 SUBJECTS = {
     "verify": "Welcome to Example: please confirm your address",
     "reset": "Choose a new password for Example",
@@ -35,6 +36,7 @@ SUBJECTS = {
     "password_changed": "Your password for Example was changed",
     "already_registered": "You already have an account at Example",
     "account_disabled": "Your account at Example was disabled",
+    "deletion_announced": "Your account at Example will be deleted",
     "account_deleted": "Your account at Example was deleted",
 }
 NEEDS: Dict[str, Tuple[str, ...]] = {
@@ -45,6 +47,7 @@ NEEDS: Dict[str, Tuple[str, ...]] = {
     "password_changed": ("link", "days"),
     "already_registered": (),
     "account_disabled": (),
+    "deletion_announced": ("until",),
     "account_deleted": (),
 }
 # What each letter is for, in its own words, in the text and in the HTML.
@@ -75,6 +78,11 @@ SAYS = {
         "Someone, perhaps you, tried to register", "already have an account",
         "If you forgot your password", "Then there is nothing to do."],
     "account_disabled": ["was disabled", "nobody can sign in"],
+    "deletion_announced": [
+        "will be deleted after", "everything that is kept about you",
+        "Was it you? Then there is nothing to do.",
+        "Until then you get it back with your password",
+        "choose a new one first"],
     "account_deleted": ["was deleted", "nobody can sign in"],
 }
 KINDS = list(SUBJECTS)
@@ -178,7 +186,7 @@ def test_text_and_html_say_the_same(kind: str) -> None:
     page = Page(letter.html)
     rest = squeezed(page.text)
     for line in letter.text.split("\n\n"):
-        if line.strip() != f"{BASE}/forgot":
+        if line.strip() not in (f"{BASE}/forgot", f"{BASE}/account/restore"):
             assert squeezed(line) in rest
             rest = rest.replace(squeezed(line), "", 1)
     rest = rest.replace("If the button does not work, copy this link into "
@@ -186,7 +194,15 @@ def test_text_and_html_say_the_same(kind: str) -> None:
     assert squeezed(rest) in [
         f"{SUBJECTS[kind]} Example{label}" for label in (
             "", " Confirm my address", " Choose a new password",
-            " Undo the change")]
+            " Undo the change", " Restore my account")]
+
+
+def test_the_letter_about_a_deletion_leads_to_the_way_back() -> None:
+    """To the page that takes the password, and to that for a lost one."""
+    letter = compose("deletion_announced", CONTEXT)
+    assert letter.text.splitlines().count(f"{BASE}/account/restore") == 1
+    assert Page(letter.html).links == [
+        f"{BASE}/account/restore", f"{BASE}/forgot", BASE]
 
 
 def test_a_letter_about_a_taken_address_leads_to_the_forgotten_page() -> None:

@@ -16,9 +16,11 @@ from tests.support.builders import EMAIL, HASH, everything
 from vestibule.store.db import DB
 from vestibule.store.engine import open_engine
 from vestibule.store.event import Event, EventStore
+from vestibule.store.idempotency import IdempotencyStore, IdempotentRequest
 from vestibule.store.letter import QUEUED, Letter, LetterStore
 from vestibule.store.models import METADATA
 from vestibule.store.one_time_token import OneTimeToken, OneTimeTokenStore
+from vestibule.store.pepper_canary import PepperCanaryStore
 from vestibule.store.reservation import Reservation, ReservationStore
 from vestibule.store.schema import (
     EMPTY, HEAD, SchemaError, downgrade, is_current, require_current,
@@ -89,6 +91,9 @@ def fill(db: DB) -> None:
     ReservationStore(db).add(Reservation(
         email="old@example.com", user_id=user.id, expires_at=now))
     EventStore(db).add(Event(at=now, what="test.done", detail={"a": 1}))
+    IdempotencyStore(db).add(IdempotentRequest(
+        key_digest="d", request_digest="d", started_at=now, expires_at=now))
+    PepperCanaryStore(db).add("old", "d" * 64)
 
 
 def test_migrations_go_up_and_down_and_up_again(engine: Engine) -> None:

@@ -10,11 +10,14 @@ from typing import List, Sequence
 from sqlalchemy.engine import Engine
 
 from tests.support.builders import (
-    EMAIL, PASSWORD, Postbox, make_delivery, make_user, overheard, token_in)
+    EMAIL, PASSWORD, Postbox, make_deletion, make_delivery, make_user,
+    overheard, token_in)
 from tests.support.clock import SetClock
 from tests.support.source_sql import TOO_NEW
 from vestibule.base.origin import LIBRARY
 from vestibule.kernel.auth import Auth
+from vestibule.kernel.erasure import Erasure
+from vestibule.kernel.export import Export
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.users import Users
@@ -78,7 +81,12 @@ def live_through_everything(auth: Auth, clock: SetClock) -> None:
     clock.advance(days=40)
     OneTimeTokenStore(db).purge(clock.now(), 9)
     SessionStore(db).purge(clock.now(), 9)
-    users.delete(user)
+    make_deletion(auth).by_operator(user)
+    clock.advance(days=20)
+    for _, part in Export(db, auth).begin(user.id):
+        list(part)
+    Erasure(db, auth).erase_due()
+    Erasure(db, auth).purge_farewells()
 
 
 def test_the_service_says_nothing_that_old_databases_refuse(

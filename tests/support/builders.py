@@ -9,9 +9,14 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
+from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.auth import Auth
+from vestibule.kernel.deletion import Deletion
 from vestibule.kernel.delivery import Delivery
+from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.letter_writer import Letterhead, LetterWriter
+from vestibule.kernel.sign_in import SignIn
+from vestibule.kernel.outbox import VERIFY_LETTER
 from vestibule.mail.message import Mailer, Message
 from vestibule.store.db import DB, User
 from vestibule.store.letter import Letter, LetterStore
@@ -61,11 +66,29 @@ def make_user(auth: Auth, email: str = EMAIL,
     return auth.register_user(email, password)
 
 
+def make_newcomer(auth: Auth, email: str = EMAIL,
+                  origin: Origin = LIBRARY) -> User:
+    """Register somebody, whose first letter waits to be sent."""
+    return auth.register_user(
+        email, PASSWORD, origin,
+        lambda user: auth.outbox.write(VERIFY_LETTER, user.email, user.id))
+
+
+def erase(auth: Auth, user: User) -> None:
+    """Erase a user at once, as an operator."""
+    Erasure(auth.db, auth).erase_now(user)
+
+
 def make_delivery(auth: Auth, mailer: Mailer) -> Delivery:
     """Return a delivery of this API's letters."""
     letterhead = Letterhead("Example", BASE_URL, "help@example.com")
     return Delivery(
         auth.db, LetterWriter(auth.db, auth.tokens, letterhead), mailer)
+
+
+def make_deletion(auth: Auth) -> Deletion:
+    """Return what deletes users of this API, and restores them."""
+    return Deletion(auth.db, auth, SignIn(auth.db, auth))
 
 
 def letters(db: DB) -> List[Letter]:

@@ -13,11 +13,11 @@ from tests.support.clock import SetClock
 from tests.support.contract import PROBLEM, Contract, Operation
 from tests.support.contract_stage import (
     NEW_EMAIL, NEW_PASSWORD, PASSWORD, PASSWORDS, PROFILE, Arrange, Stage,
-    closed, other_schema, registered, sending, signed_in, undoing, verified,
-    verifying, verifying_by_code, verifying_change, verifying_signed_in,
-    verifying_too_often, verifying_where_registered, with_code,
-    with_old_proof, with_other_session, with_own_session, with_profile,
-    with_token, without_database)
+    closed, missing_pepper, other_schema, registered, sending, signed_in,
+    undoing, verified, verifying, verifying_by_code, verifying_change,
+    verifying_signed_in, verifying_too_often, verifying_where_registered,
+    with_code, with_contact, with_key, with_old_proof, with_other_session,
+    with_own_session, with_profile, with_token, without_database)
 from vestibule.base.config import Settings
 
 JSON_HEADERS = {"Content-Type": "application/json"}
@@ -111,6 +111,14 @@ OWN_CASES = (
     Case("register_user", 422, "invalid_input",
          sending(json={"email": "bob", "password": ""})),
     Case("register_user", 503, "unavailable", without_database(json=BOB)),
+    Case("register_user", 200, "under a key", with_key(json=BOB)),
+    Case("register_user", 200, "replayed", with_key("answered", json=BOB)),
+    Case("register_user", 400, "malformed_idempotency_key",
+         sending(json=BOB, headers={"Idempotency-Key": "two words"})),
+    Case("register_user", 409, "request_running",
+         with_key("running", json=BOB)),
+    Case("register_user", 422, "invalid_input",
+         with_key("another", json=BOB)),
     Case("log_in", 200, "json", registered(json=BOB)),
     Case("log_in", 200, "form", registered(data=BOB)),
     Case("log_in", 200, "https", verified(json=BOB), production=True),
@@ -150,6 +158,10 @@ OWN_CASES = (
          signed_in(json={"name": "Bob"}, headers={"If-Match": '"1"'})),
     Case("change_profile", 412, "precondition_failed",
          signed_in(json={"name": "Bob"}, headers=OTHER_VERSION)),
+    Case("list_activity", 200, "json", signed_in()),
+    Case("list_activity", 200, "page", signed_in(query_string="limit=1")),
+    Case("list_activity", 422, "invalid_input",
+         signed_in(query_string="limit=0&cursor=x")),
     Case("change_password", 204, "json", signed_in(json=PASSWORDS)),
     Case("change_password", 204, "form", signed_in(data=PASSWORDS)),
     Case("change_password", 403, "wrong_password",
@@ -214,7 +226,15 @@ def all_cases(contract: Contract) -> List[Case]:
                for case in (*transport_cases(operation),
                             *session_cases(operation),
                             *body_cases(operation))]
-    return [*OWN_CASES, *derived]
+    return [*OWN_CASES, *service_cases(), *derived]
+
+
+def service_cases() -> Iterator[Case]:
+    """Yield what is answered about the service and for those around it."""
+    yield Case("health_ready", 503, "pepper", missing_pepper)
+    yield Case("change_password_page", 303, "", sending())
+    yield Case("security_txt", 200, "text", with_contact)
+    yield Case("security_txt", 404, "not_found", sending())
 
 
 def provoke(case: Case, operation: Operation, settings: Settings,
@@ -239,5 +259,7 @@ def provoke(case: Case, operation: Operation, settings: Settings,
         sent = dict(options, headers=headers)
         answers.append(
             stage.client.program().request(operation.method, path, **sent))
+        # What is streamed is read while the database is open.
+        answers[-1].get_data()
     stage.client.services.db.close()
     return answers

@@ -24,6 +24,7 @@ PASSWORD = {"password": BOB["password"]}
 PASSWORDS = {"current_password": BOB["password"],
              "new_password": NEW_PASSWORD}
 TRIES = 5
+KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 
 
 class Stage(NamedTuple):
@@ -50,6 +51,25 @@ def registered(**options: Any) -> Arrange:
         """Register Bob and return the options."""
         stage.client.sign_up()
         return options
+    return arrange
+
+
+def with_key(state: str = "new", **options: Any) -> Arrange:
+    """Return an arrangement for a request under an Idempotency-Key.
+
+    The key is ``new``, or its request is ``running``, ``answered`` or
+    ``another``.
+    """
+    def arrange(stage: Stage) -> Dict[str, Any]:
+        """Put the key into its state; return the options with it."""
+        idempotency = stage.client.services.idempotency
+        if state == "running":
+            idempotency.begin(KEY["Idempotency-Key"], BOB)
+        elif state == "answered":
+            stage.client.post("/users", BOB, headers=KEY)
+        elif state == "another":
+            idempotency.begin(KEY["Idempotency-Key"], {})
+        return dict(options, headers=KEY)
     return arrange
 
 
@@ -246,3 +266,24 @@ def _mailed(stage: Stage, email: str, page: str) -> _Mailed:
             code = re.search(r"^\d{4} \d{4}$", letter["text"], re.MULTILINE)
             return _Mailed(found.group(1), code.group() if code else "")
     raise AssertionError(f"no letter to {email} leads to /{page}")
+
+
+def missing_pepper(stage: Stage) -> Dict[str, Any]:
+    """Let Bob's hash need a pepper that is not set."""
+    stage.client.sign_up()
+    db = stage.client.services.db
+    user = db.find_user_by(email=BOB["email"])
+    db.update_user(
+        user.id, hashed_password=f"{{v1:old}}{user.hashed_password}")
+    assert stage.client.sign_in().status_code == 401
+    return {}
+
+
+def with_contact(stage: Stage) -> Dict[str, Any]:
+    """Let the operator have said whom to tell of a weakness."""
+    services = stage.client.services
+    settings = services.settings._replace(
+        security_contact="mailto:security@example.com")
+    stage.client.app.extensions["vestibule"] = services._replace(
+        settings=settings)
+    return {}

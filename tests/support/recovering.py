@@ -11,14 +11,12 @@ import time
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator, List, NamedTuple, Sequence
 
-from tests.support.builders import (
-    PASSWORD, Postbox, make_delivery, make_user, token_in)
+from tests.support.builders import Postbox, make_delivery, make_user, token_in
 from tests.support.processes import AuthAction, Outcome, Processes, racers
 from vestibule.base.origin import LIBRARY
 from vestibule.kernel.address_change import AddressChange
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import Presented, TypedCode
-from vestibule.kernel.outbox import VERIFY_LETTER
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.registration import Registration
 from vestibule.kernel.undo import Undo
@@ -92,11 +90,6 @@ def typed(message: Message) -> TypedCode:
 def link_and_code(message: Message, number: int) -> Presented:
     """Return what the letter's link holds, or for odd numbers its code."""
     return typed(message) if number % 2 else token_in(message)
-
-
-def newcomer(auth: Auth, email: str) -> User:
-    """Register somebody, whose first letter waits to be sent."""
-    return auth.register_user(email, PASSWORD, LIBRARY, VERIFY_LETTER)
 
 
 def proved_user(auth: Auth, email: str) -> User:

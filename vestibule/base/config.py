@@ -18,9 +18,9 @@ from typing import (
 import tomli
 
 from vestibule.base.setting_values import (
-    BaseURL, Bind, Network, bcrypt_cost, base_url, bind, duration,
-    mail_address, networks, one_of, origins, password_length, plain,
-    secret_key, small_number, yes_no)
+    BaseURL, Bind, Network, Pepper, bcrypt_cost, base_url, bind, contact,
+    duration, mail_address, networks, one_of, origins, password_length,
+    pepper, peppers, plain, range_url, secret_key, small_number, yes_no)
 
 PREFIX = "VESTIBULE_"
 CONFIG_FILE = "VESTIBULE_CONFIG"
@@ -31,6 +31,7 @@ PRODUCTION_BCRYPT_COST = 10
 PRODUCTION_PASSWORD_LENGTH = 15
 LONGEST_SECRET_FILE = 64 * 1024
 SHORTEST_IDLE = timedelta(minutes=5)
+PRODUCTION_GRACE = timedelta(days=1)
 MASK = "********"
 USER = re.compile(r"[\w.%+-]*")
 PLACE = re.compile(
@@ -62,16 +63,22 @@ class Settings(NamedTuple):
     mail_from: Optional[str] = None
     service_name: str = "Vestibule"
     support_address: Optional[str] = None
+    security_contact: Optional[str] = None
     registration: str = OPEN
     email_verification: Optional[str] = None
     password_min_length: Optional[int] = None
+    breach_url: Optional[str] = None
+    breach_fail: str = OPEN
     bcrypt_cost: int = 12
+    pepper: Optional[Pepper] = None
+    pepper_fallbacks: Tuple[Pepper, ...] = ()
     workers: Optional[int] = None
     threads: int = 8
     trusted_proxies: Tuple[Network, ...] = ()
     cors_origins: Tuple[str, ...] = ()
     session_idle: timedelta = timedelta(days=7)
     session_lifetime: timedelta = timedelta(days=30)
+    deletion_grace: timedelta = timedelta(days=14)
 
     @property
     def is_development(self) -> bool:
@@ -142,14 +149,26 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting("service_name", plain, "what people know the service as"),
     Setting("support_address", mail_address,
             "whom people may write to when something is wrong"),
+    Setting("security_contact", contact,
+            "whom to tell of a weakness, for /.well-known/security.txt"),
     Setting("registration", one_of(OPEN, CLOSED),
             "closed: only an operator makes users"),
     Setting("email_verification", one_of(OPTIONAL, REQUIRED),
             "required: only who proved their address signs in"),
     Setting("password_min_length", password_length,
             "code points a password needs; 15 in production"),
+    Setting("breach_url", range_url,
+            "a service that knows passwords from data breaches"),
+    Setting("breach_fail", one_of(OPEN, CLOSED),
+            "closed: no new password while that service fails"),
     Setting("bcrypt_cost", bcrypt_cost,
             "how slow hashing is; each step doubles it"),
+    Setting("pepper", pepper,
+            "id:secret, mixed into passwords; kept out of the database",
+            secret=True),
+    Setting("pepper_fallbacks", peppers,
+            "older peppers that hashes may still need: id:secret,…",
+            secret=True),
     Setting("workers", small_number,
             "processes; chosen for the machine when not set"),
     Setting("threads", small_number, "threads in each process"),
@@ -161,6 +180,8 @@ SETTINGS: Tuple[Setting, ...] = (
             "how long a session may lie unused: 30m, 12h, 7d"),
     Setting("session_lifetime", duration,
             "how long a session lasts at most, used or not"),
+    Setting("deletion_grace", duration,
+            "how long people can take the deletion of their account back"),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -293,6 +314,12 @@ def _clashes(settings: Settings) -> List[str]:
     if settings.session_idle > settings.session_lifetime:
         problems.append("VESTIBULE_SESSION_IDLE must not be longer than "
                         "VESTIBULE_SESSION_LIFETIME.")
+    ids = [each.key_id for each in settings.pepper_fallbacks]
+    if settings.pepper is not None:
+        ids.append(settings.pepper.key_id)
+    if len(set(ids)) < len(ids):
+        problems.append("VESTIBULE_PEPPER and VESTIBULE_PEPPER_FALLBACKS use "
+                        "an id twice: each pepper needs one of its own.")
     return problems + _clashes_with_profile(settings)
 
 
@@ -314,6 +341,9 @@ def _clashes_with_profile(settings: Settings) -> List[str]:
     if settings.minimum_password_length < 8:
         problems.append("VESTIBULE_PASSWORD_MIN_LENGTH must be at least 8 in "
                         "production (NIST SP 800-63B-4).")
+    if settings.deletion_grace < PRODUCTION_GRACE:
+        problems.append("VESTIBULE_DELETION_GRACE must be at least 1d in "
+                        "production: a thief may have asked for it.")
     url = settings.base_url
     if url is not None and url.scheme == "http" and not url.is_loopback:
         problems.append("VESTIBULE_BASE_URL must begin with https:// in "

@@ -7,7 +7,10 @@ contract. Messages are safe to show to anybody: they hold no secret and no
 hint at what exists.
 """
 
+from datetime import datetime
 from typing import Dict, List, Optional
+
+from vestibule.base.texts import rfc3339
 
 Reasons = Dict[str, List[str]]
 
@@ -104,6 +107,22 @@ class Forbidden(AuthError, ValueError):
     default_message = "This is not allowed."
 
 
+class DeletionPending(Forbidden):
+    """The user is about to be deleted, and can be restored until then.
+
+    ``members`` are what a problem says of it besides.
+    """
+
+    default_code = "deletion_pending"
+
+    def __init__(self, delete_after: datetime) -> None:
+        """Say until when there is a way back."""
+        until = rfc3339(delete_after)
+        super().__init__(f"This account is deleted after {until}. Until then "
+                         "it can be restored.")
+        self.members = {"delete_after": until}
+
+
 class InvalidToken(AuthError, ValueError):
     """An unknown, used, expired or misdirected token, deliberately alike."""
 
@@ -117,9 +136,10 @@ class Throttled(AuthError):
     default_code = "throttled"
     default_message = "Too many tries. Please wait a moment."
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int,
+                 message: Optional[str] = None) -> None:
         """Keep the whole seconds, at least one, until a try is allowed."""
-        super().__init__()
+        super().__init__(message)
         self.retry_after = max(1, retry_after)
 
 

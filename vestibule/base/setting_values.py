@@ -6,9 +6,10 @@ the setting's name.
 """
 
 import ipaddress
+import re
 from datetime import timedelta
 from typing import Callable, NamedTuple, Tuple, Union
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from vestibule.base.errors import InvalidInput
 from vestibule.base.identifiers import canonical_email
@@ -20,6 +21,11 @@ DURATION_UNITS = {
     "d": timedelta(days=1)}
 SHORTEST_KEY = 32
 DISTINCT_IN_KEY = 10
+# What a URI is made of, after RFC 3986.
+URI = r"[\w.~:/?#\[\]@!$&'()*+,;=%-]"
+CONTACT_URI = re.compile(
+    rf"https://[\w.:\[\]-]+([/?#]{URI}*)?|mailto:{URI}+@{URI}+", re.ASCII)
+KEY_ID = re.compile("[a-z0-9]{1,16}")
 
 
 class Bind(NamedTuple):
@@ -65,6 +71,17 @@ class BaseURL(NamedTuple):
     def is_loopback(self) -> bool:
         """Whether the URL can only mean this machine."""
         return _is_loopback(urlsplit(self.origin).hostname or "")
+
+
+class Pepper(NamedTuple):
+    """A secret that is mixed into passwords, and the id it is known by."""
+
+    key_id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        """Show the id alone."""
+        return f"<Pepper {self.key_id}>"
 
 
 def plain(text: str) -> str:
@@ -147,6 +164,19 @@ def base_url(text: str) -> BaseURL:
     return BaseURL(parts.scheme, _bracketed(host), parts.path.rstrip("/"))
 
 
+def range_url(text: str) -> str:
+    """Take ``https://ranges.example.com/range/``, or another http URL.
+
+    Five hex digits are appended to it, so that its end matters.
+    """
+    url = base_url(text)
+    if re.search(r"[^!-~]", text.strip()):
+        raise ValueError("must be of ASCII without blanks")
+    if not text.strip().endswith("/"):
+        raise ValueError("must end with /, since five digits are appended")
+    return f"{url}/"
+
+
 def secret_key(text: str) -> str:
     """Take a key that nobody guesses (ASVS 5.0 13.2.3)."""
     if not text.isprintable():
@@ -157,6 +187,22 @@ def secret_key(text: str) -> str:
             "`python3 -c 'import secrets; print(secrets.token_urlsafe())'` "
             "prints them")
     return text
+
+
+def pepper(text: str) -> Pepper:
+    """Take ``id:secret``, the secret as good as a secret key."""
+    key_id, colon, secret = text.strip().partition(":")
+    if not colon or not KEY_ID.fullmatch(key_id):
+        raise ValueError("must be an id of up to 16 small letters and "
+                         "digits, a colon and a secret, as in 2026a:…")
+    if " " in secret or "," in secret:
+        raise ValueError("has a blank or a comma in its secret")
+    return Pepper(key_id, secret_key(secret))
+
+
+def peppers(text: str) -> Tuple[Pepper, ...]:
+    """Take peppers separated by commas."""
+    return tuple(pepper(each) for each in text.split(","))
 
 
 def duration(text: str) -> timedelta:
@@ -184,6 +230,16 @@ def mail_address(text: str) -> str:
         return canonical_email(text, local_names=True)
     except InvalidInput:
         raise ValueError("must be one plain mail address") from None
+
+
+def contact(text: str) -> str:
+    """Take a mail address, or a ``mailto:`` or ``https:`` URI (RFC 9116)."""
+    if "@" in text and ":" not in text:
+        return "mailto:" + quote(mail_address(text), safe="@!$'*+")
+    if not CONTACT_URI.fullmatch(text):
+        raise ValueError("must be a mail address, or a URI that begins with "
+                         "https:// or mailto:")
+    return text
 
 
 def networks(text: str) -> Tuple[Network, ...]:

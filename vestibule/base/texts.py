@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""What a text must be to be stored at all, and to be shown as one line."""
+"""What a text must be to be stored and shown, and how instants are written.
+"""
 
 import unicodedata
+from datetime import datetime, timezone
 
 # Controls, marks that are not seen, halves of pairs, and ends of lines.
 UNSEEN = frozenset(["Cc", "Cf", "Cs", "Zl", "Zp"])
@@ -27,3 +29,8 @@ def is_one_line(text: str) -> bool:
     """
     return all(each in JOINERS or unicodedata.category(each) not in UNSEEN
                for each in text)
+
+
+def rfc3339(instant: datetime) -> str:
+    """Return an instant as RFC 3339 has it, in UTC, to the second."""
+    return instant.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

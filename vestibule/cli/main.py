@@ -4,6 +4,7 @@
 import click
 
 from vestibule import __version__
+from vestibule.cli.calibrate import calibrate
 from vestibule.cli.config import config
 from vestibule.cli.deliver import deliver
 from vestibule.cli.letters import letters
@@ -14,7 +15,8 @@ from vestibule.cli.serve import serve
 from vestibule.cli.users import users
 from vestibule.cli.version import version
 
-COMMANDS = (serve, migrate, deliver, letters, users, config, routes, version)
+COMMANDS = (serve, migrate, deliver, letters, users, config, calibrate,
+            routes, version)
 
 
 @click.group(cls=Program,

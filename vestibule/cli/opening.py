@@ -13,7 +13,10 @@ from vestibule.base.config import ConfigError, Loaded, Settings, load
 from vestibule.cli.output import print_aside
 from vestibule.cli.refusals import Refusal
 from vestibule.kernel.auth import Auth
+from vestibule.kernel.deletion import Deletion
+from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.services import open_auth
+from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.users import Users
 from vestibule.store.engine import open_engine
 from vestibule.store.schema import require_current
@@ -25,6 +28,8 @@ class Desk(NamedTuple):
     settings: Settings
     auth: Auth
     users: Users
+    deletion: Deletion
+    erasure: Erasure
 
 
 def load_settings() -> Loaded:
@@ -43,7 +48,11 @@ def open_desk(settings: Settings, make: bool = False) -> Iterator[Desk]:
     auth = open_auth(settings)
     try:
         require_current(auth.db.engine)
-        yield Desk(settings, auth, Users(auth.db, auth))
+        yield Desk(
+            settings, auth, Users(auth.db, auth),
+            Deletion(auth.db, auth, SignIn(auth.db, auth),
+                     settings.deletion_grace),
+            Erasure(auth.db, auth))
     finally:
         auth.db.close()
 

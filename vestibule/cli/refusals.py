@@ -82,10 +82,14 @@ def sentences(error: BaseException) -> List[str]:
 
 
 def _about_input(error: InvalidInput) -> List[str]:
-    """Return a sentence for each reason that makes a field unfit."""
+    """Return a sentence for each reason that makes a field unfit.
+
+    The password policy has one message for all of its own.
+    """
     known = [BY_REASON.get((field, reason))
              for field, reasons in error.errors.items() for reason in reasons]
-    return [_sentence(each or error.message) for each in known]
+    said = (_sentence(each or error.message) for each in known)
+    return list(dict.fromkeys(said))
 
 
 def _about_database(error: Any) -> str:

@@ -209,27 +209,57 @@ def enable(who: str) -> None:
 
 @users.command()
 @WHO
+@click.option("--now", is_flag=True,
+              help="Erase the user at once, with no way back.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def delete(who: str, yes: bool) -> None:
-    """Delete a user for good.
+def delete(who: str, now: bool, yes: bool) -> None:
+    """Shut a user out, to be erased when VESTIBULE_DELETION_GRACE is over.
 
-    Sessions and links go with it; its id is never given to another.
+    Until then `vestibule users restore` brings the user back, and so does
+    the password. With --now there is no such time. An id is never given to
+    another.
 
     \b
     Example:
       vestibule users delete ada@example.com
       vestibule users delete ada@example.com --yes
+      vestibule users delete ada@example.com --now
     """
+    settings = load_settings().settings
+    if now:
+        _require_secret_key(settings)
     if not yes and not is_terminal():
         raise Refusal("There is no terminal to ask on: add --yes to delete "
                       "without being asked.")
+    with open_desk(settings) as desk:
+        user = desk.users.find(who)
+        question = f"Delete {user.email}{' for good' if now else ''}?"
+        if not yes and not click.confirm(question, err=True):
+            raise Refusal("Nothing was deleted.")
+        if now:
+            desk.erasure.erase_now(user, OPERATOR)
+            click.echo(f"{user.email} is deleted.")
+            return
+        leaving = desk.deletion.by_operator(user, OPERATOR)
+    click.echo(f"{user.email} is shut out, and will be erased after "
+               f"{instant(leaving.delete_after)}.")
+
+
+@users.command()
+@WHO
+def restore(who: str) -> None:
+    """Bring back a user who is to be deleted.
+
+    The password is the one from before.
+
+    \b
+    Example:
+      vestibule users restore ada@example.com
+    """
     with open_desk(load_settings().settings) as desk:
         user = desk.users.find(who)
-        if not yes and not click.confirm(
-                f"Delete {user.email} for good?", err=True):
-            raise Refusal("Nothing was deleted.")
-        desk.users.delete(user, OPERATOR)
-    click.echo(f"{user.email} is deleted.")
+        desk.deletion.restore_by_operator(user, OPERATOR)
+    click.echo(f"{user.email} is restored.")
 
 
 @users.command("revoke-sessions")
@@ -276,6 +306,14 @@ def _require_base_url(settings: Settings) -> None:
                            "with it."])
 
 
+def _require_secret_key(settings: Settings) -> None:
+    """Raise ``ConfigError`` where there is no key to make a pseudonym with.
+    """
+    if settings.secret_key is None and not settings.is_development:
+        raise ConfigError(["VESTIBULE_SECRET_KEY is not set: events of who "
+                           "is erased get a pseudonym made with it."])
+
+
 def _print_link(desk: Desk, user: User) -> None:
     """Print a reset link alone on stdout, and beside it how long it lasts."""
     token = desk.users.reset_link(user, OPERATOR)
@@ -290,11 +328,14 @@ def _facts(user: User) -> Dict[str, Any]:
     return {"id": user.id, "email": user.email, "state": _state(user),
             "email_verified_at": instant(user.email_verified_at),
             "disabled_at": instant(user.disabled_at),
+            "delete_after": instant(user.delete_after),
             "created_at": instant(user.created_at)}
 
 
 def _state(user: User) -> str:
     """Return in one word whether the user can sign in."""
+    if user.delete_after is not None:
+        return "deleting"
     return "active" if user.disabled_at is None else "disabled"
 
 

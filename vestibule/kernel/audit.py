@@ -43,6 +43,14 @@ class Audit:
         """
         return keyed_digest(self._key, typed)[:32]
 
+    def pseudonym(self, user_id: str) -> str:
+        """Return what stands for a user in events once they are erased.
+
+        Whoever has the key can tell whether a given id was erased; nobody
+        finds the id again. It is shorter than an id, so it is no other's.
+        """
+        return keyed_digest(self._key, f"erased {user_id}")[:32]
+
 
 def shortened(user_agent: Optional[str]) -> Optional[str]:
     """Return as much of a user agent as is kept."""

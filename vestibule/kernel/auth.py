@@ -6,7 +6,7 @@ few lines what happens; the rules are in the modules beside this one.
 """
 
 import uuid
-from typing import List, Optional
+from typing import Callable, List, NamedTuple, Optional
 
 from vestibule.base.errors import (
     Forbidden, InvalidCredentials, InvalidInput, SessionRequired, merged)
@@ -17,7 +17,8 @@ from vestibule.kernel.audit import Audit
 from vestibule.kernel.one_time_tokens import RESET, OneTimeTokens, Presented
 from vestibule.kernel.outbox import RESET_LETTER, Outbox
 from vestibule.kernel.password_change import Means, PasswordChange
-from vestibule.kernel.passwords import Passwords, is_usable, normal_form
+from vestibule.kernel.password_policy import PasswordPolicy, Person
+from vestibule.kernel.passwords import Passwords, normal_form
 from vestibule.kernel.pending import Pending
 from vestibule.kernel.sessions import Lifetimes, Sessions
 from vestibule.store.db import (
@@ -34,21 +35,32 @@ def _generate_uuid() -> str:
     return str(uuid.uuid4())
 
 
+class Rules(NamedTuple):
+    """What people may choose: passwords, and addresses.
+
+    By default any password but the empty one will do, and so will addresses
+    of ``local_names`` such as ``me@localhost``.
+    """
+
+    policy: PasswordPolicy = PasswordPolicy()
+    local_names: bool = True
+
+
 class Auth:
     """Registration, credentials, sessions and recovery of users."""
 
     def __init__(self, db: DB, passwords: Optional[Passwords] = None,
                  key: str = "", lifetimes: Lifetimes = Lifetimes(),
-                 local_names: bool = True) -> None:
+                 rules: Rules = Rules()) -> None:
         """Work on this database.
 
-        ``passwords`` holds the policy and the cost; by default any password
-        but the empty one will do. ``key`` is the secret key, for codes and
-        for masks; ``lifetimes`` is how long sessions last. ``local_names``
-        takes addresses such as ``me@localhost``.
+        ``passwords`` hashes them; ``rules`` says which may be chosen. ``key``
+        is the secret key, for codes and for masks; ``lifetimes`` is how long
+        sessions last.
         """
         self.db = self._db = db
-        self._local_names = local_names
+        self._local_names = rules.local_names
+        self.policy = rules.policy
         self.passwords = passwords or Passwords()
         self.audit = Audit(db, key)
         self.sessions = Sessions(db, self.audit, lifetimes)
@@ -57,17 +69,18 @@ class Auth:
         self.pending = Pending(self.tokens, self.outbox)
         self.addresses = Addresses(db)
         self.password_change = PasswordChange(db, Means(
-            self.passwords, self.sessions, self.tokens, self.pending,
-            self.outbox, self.audit))
+            self.policy, self.passwords, self.sessions, self.tokens,
+            self.pending, self.outbox, self.audit))
 
     def register_user(self, email: str, password: str,
                       origin: Origin = LIBRARY,
-                      letter: Optional[str] = None) -> User:
+                      also: Optional[Callable[[User], None]] = None
+                      ) -> User:
         """Register somebody and return the new user (task 7).
 
-        ``letter`` is the kind of letter that greets the new user, if any.
-        Raises ``IdentifierTaken``, which is a ``ValueError``, where the
-        address is registered, also by somebody else at the same instant, and
+        ``also`` is done with the user in the same transaction. Raises
+        ``IdentifierTaken``, which is a ``ValueError``, where the address is
+        registered, also by somebody else at the same instant, and
         ``InvalidInput`` for an unfit address or password.
         """
         canonical = self._fit_to_register(email, password)
@@ -75,17 +88,20 @@ class Auth:
         with self._db.transaction():
             user = self.addresses.add_user(canonical, hashed_password)
             self.audit.record("user.registered", user.id, user.id, origin)
-            if letter is not None:
-                self.outbox.write(letter, user.email, user.id)
+            if also is not None:
+                also(user)
         return user
 
     def valid_login(self, email: str, password: str) -> bool:
-        """Say whether these credentials are right (task 8)."""
+        """Say whether these credentials let somebody in (task 8).
+
+        Those of a user who is about to be deleted do not.
+        """
         try:
-            self.authenticate(email, password)
+            user = self.authenticate(email, password)
         except (InvalidCredentials, InvalidInput):
             return False
-        return True
+        return user.delete_after is None
 
     def authenticate(self, email: str, password: str,
                      origin: Origin = LIBRARY) -> User:
@@ -106,7 +122,8 @@ class Auth:
         if user is None or not right:
             self.audit.record(
                 "login.refused", None if user is None else user.id,
-                self.audit.masked(email), origin, reason=_reason(user))
+                self.audit.masked(email), origin,
+                reason=_reason(user, self.passwords))
             raise InvalidCredentials()
         self._keep_up_to_date(user, password)
         return user
@@ -115,7 +132,7 @@ class Auth:
         """Start a session and return the cookie's whole value (task 10).
 
         It proves nothing: the caller has done that. ``None`` for somebody
-        unknown or disabled.
+        unknown, disabled or about to be deleted.
         """
         user = self._find(email)
         if user is None:
@@ -197,19 +214,24 @@ class Auth:
         except InvalidInput as refusal:
             refusals.append(refusal)
         try:
-            self.passwords.check(password)
+            self.policy.check_alone(password)
         except InvalidInput as refusal:
             refusals.append(refusal)
         if refusals:
             raise merged(refusals)
+        self.policy.check_for(Person(canonical), password)
         return canonical
 
     def _find(self, email: str) -> Optional[User]:
-        """Return the user with this address, if there is one."""
+        """Return the user with this address, if there is one.
+
+        Whoever waits to be erased only is nobody any more.
+        """
         try:
-            return self._db.find_user_by(email=self.canonical(email))
+            user = self._db.find_user_by(email=self.canonical(email))
         except (NoResultFound, InvalidInput):
             return None
+        return None if user.is_gone(self._db.clock.now()) else user
 
     def _keep_up_to_date(self, user: User, password: str) -> None:
         """Hash a password that was right anew, where its hash is outdated.
@@ -219,19 +241,18 @@ class Auth:
         """
         if not self.passwords.is_outdated(user.hashed_password):
             return
-        better = self.passwords.hash(password).decode("ascii")
+        better = self.passwords.hash_anew(
+            password, user.hashed_password).decode("ascii")
         try:
             self._db.swap_hash(user.id, str(user.hashed_password), better)
         except (DBAPIError, PoolTimeout):
             return
 
 
-def _reason(user: Optional[User]) -> str:
+def _reason(user: Optional[User], passwords: Passwords) -> str:
     """Return why a login was refused, for the operator's eyes alone."""
     if user is None:
         return "unknown_email"
     if user.disabled_at is not None:
         return "disabled"
-    if not is_usable(user.hashed_password):
-        return "unusable_hash"
-    return "wrong_password"
+    return passwords.fault_of(user.hashed_password) or "wrong_password"

@@ -4,10 +4,12 @@
 import logging
 import threading
 from datetime import timedelta
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, Optional, Tuple
 
+from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.last_seen import LastSeen
 from vestibule.store.db import DB
+from vestibule.store.idempotency import IdempotencyStore
 from vestibule.store.letter import LetterStore
 from vestibule.store.one_time_token import OneTimeTokenStore
 from vestibule.store.reservation import ReservationStore
@@ -24,17 +26,22 @@ logger = logging.getLogger(__name__)
 class Housekeeping:
     """Writes down when sessions were used, and removes what has expired."""
 
-    def __init__(self, db: DB, last_seen: LastSeen) -> None:
-        """Keep this database in order."""
+    def __init__(self, db: DB, last_seen: LastSeen,
+                 erasure: Optional[Erasure] = None) -> None:
+        """Keep this database in order, and erase whose time has come."""
         self._db = db
         self._last_seen = last_seen
         sessions, tokens = SessionStore(db), OneTimeTokenStore(db)
         letters, reservations = LetterStore(db), ReservationStore(db)
+        idempotency = IdempotencyStore(db)
         self._purges: Tuple[Callable[[], int], ...] = (
             lambda: sessions.purge(db.clock.now(), BATCH),
             lambda: tokens.purge(db.clock.now(), BATCH),
             lambda: reservations.purge(db.clock.now(), BATCH),
+            lambda: idempotency.purge(db.clock.now(), BATCH),
             lambda: letters.purge(db.clock.now() - LETTERS_KEPT, BATCH))
+        if erasure is not None:
+            self._purges += (erasure.purge_farewells, erasure.erase_due)
 
     def run(self, stop: threading.Event) -> None:
         """Go on every few seconds until told to stop, then finish."""

@@ -14,8 +14,9 @@ from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, CODE_LIFETIME, LIFETIMES, RESET, UNDO, VERIFY, Mailed,
     OneTimeTokens)
 from vestibule.kernel.outbox import (
-    ALREADY_REGISTERED_LETTER, CHANGE_EMAIL_LETTER, EMAIL_CHANGED_LETTER,
-    PASSWORD_CHANGED_LETTER, RESET_LETTER, SUPERSEDING, VERIFY_LETTER)
+    ALREADY_REGISTERED_LETTER, CHANGE_EMAIL_LETTER,
+    DELETION_ANNOUNCED_LETTER, EMAIL_CHANGED_LETTER, PASSWORD_CHANGED_LETTER,
+    RESET_LETTER, SUPERSEDING, VERIFY_LETTER)
 from vestibule.mail.letters import LetterContext
 from vestibule.mail.message import message_id
 from vestibule.store.db import DB, NoResultFound, User
@@ -50,7 +51,8 @@ class LetterWriter:
                 CHANGE_EMAIL_LETTER: self._change_email,
                 EMAIL_CHANGED_LETTER: self._undo,
                 PASSWORD_CHANGED_LETTER: self._undo,
-                ALREADY_REGISTERED_LETTER: self._already_registered}
+                ALREADY_REGISTERED_LETTER: self._already_registered,
+                DELETION_ANNOUNCED_LETTER: self._deletion_announced}
 
     def write(self, letter: Letter) -> Optional[LetterContext]:
         """Return what the letter says, ``None`` if it is not to be sent.
@@ -70,6 +72,7 @@ class LetterWriter:
         with self._db.transaction():
             user = self._db.lock_user(user_id)
             if (user is None or user.disabled_at is not None
+                    or self._is_leaving(user, letter.kind)
                     or not self._letters.is_queued(letter.id)):
                 return None
             return fill(letter, plain, user)
@@ -146,6 +149,22 @@ class LetterWriter:
                             user: User) -> Optional[LetterContext]:
         """Tell an owner that somebody tried to register their address."""
         return plain if user.email == letter.recipient else None
+
+    def _deletion_announced(self, letter: Letter, plain: LetterContext,
+                            user: User) -> Optional[LetterContext]:
+        """Tell an owner until when there is a way back, if it is needed."""
+        if user.delete_after is None or user.email != letter.recipient:
+            return None
+        return plain._replace(until=user.delete_after)
+
+    def _is_leaving(self, user: User, kind: str) -> bool:
+        """Say whether a pending deletion leaves no reason for a letter.
+
+        What helps an owner to get the account back is sent until the end.
+        """
+        return user.is_gone(self._db.clock.now()) or (
+            user.delete_after is not None
+            and kind in (VERIFY_LETTER, CHANGE_EMAIL_LETTER))
 
     def _with_code(self, plain: LetterContext, page: str,
                    mailed: Mailed) -> LetterContext:

@@ -13,7 +13,7 @@ from vestibule.base.digest import digest_of, keyed_digest, new_secret, same
 from vestibule.base.errors import InvalidToken
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.audit import Audit
-from vestibule.store.db import DB
+from vestibule.store.db import DB, NoResultFound
 from vestibule.store.one_time_token import (
     Limit, OneTimeToken, OneTimeTokenStore, TokenKey)
 
@@ -197,9 +197,23 @@ class OneTimeTokens:
             tried = [token for token in found
                      if self._store.count_try(token.digest, CODE_TRIES)]
             self._audit.record(
-                "code.tried", found[0].user_id if found else None,
+                "code.tried", self._meant(typed.email, found),
                 self._audit.masked(typed.email), typed.origin)
         return tried
+
+    def _meant(self, email: str,
+               found: List[OneTimeToken]) -> Optional[str]:
+        """Return the id of the user whose code was meant, if that is clear.
+
+        Several users may have asked for one new address: none of them is
+        told where another one types.
+        """
+        users = {token.user_id for token in found}
+        try:
+            users.add(self._db.find_user_by(email=email).id)
+        except NoResultFound:
+            pass
+        return users.pop() if len(users) == 1 else None
 
     def _new(self, secret: str, user_id: str, purpose: str) -> OneTimeToken:
         """Return the row of a token that is good from now on."""

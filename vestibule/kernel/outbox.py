@@ -15,6 +15,7 @@ CHANGE_EMAIL_LETTER = "change_email"
 EMAIL_CHANGED_LETTER = "email_changed"
 PASSWORD_CHANGED_LETTER = "password_changed"
 DISABLED_LETTER = "account_disabled"
+DELETION_ANNOUNCED_LETTER = "deletion_announced"
 DELETED_LETTER = "account_deleted"
 # Letters whose newest is the only one that counts. A notice of what happened
 # is no such letter: each is sent.

@@ -11,16 +11,19 @@ from vestibule.kernel.audit import Audit
 from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, RESET, VERIFY, OneTimeTokens, Presented)
 from vestibule.kernel.outbox import PASSWORD_CHANGED_LETTER, Outbox
+from vestibule.kernel.password_policy import PasswordPolicy, person_of
 from vestibule.kernel.passwords import Passwords, normal_form
 from vestibule.kernel.pending import Pending
 from vestibule.kernel.sessions import Sessions
 from vestibule.store.db import DB, NoResultFound, User
+from vestibule.store.one_time_token import OneTimeToken
 from vestibule.store.session import FoundSession
 
 
 class Means(NamedTuple):
     """What a change of password touches besides the user."""
 
+    policy: PasswordPolicy
     passwords: Passwords
     sessions: Sessions
     tokens: OneTimeTokens
@@ -45,22 +48,25 @@ class PasswordChange:
         ``presented`` is its secret, or the code that was mailed with it. The
         token is used up, the password set, every session and every other
         reset token of the owner ended, and a letter about it written. A
-        token that came by mail proves the mailbox. Policy comes first:
-        ``InvalidInput`` leaves the token good. Raises ``InvalidToken`` also
+        token that came by mail proves the mailbox. Policy comes first, as
+        far as it is not about the owner: ``InvalidInput`` leaves the token
+        good, and so does ``Unavailable``. Raises ``InvalidToken`` also
         where ``email``, a canonical address, is given and is not the
-        owner's, or the owner is disabled; nothing is changed then.
+        owner's, or the owner is disabled; nothing is changed then. An owner
+        whose deletion is pending gets the password, and nothing more.
         """
         means = self._means
-        means.passwords.check(password, "new_password")
+        means.policy.check_alone(password, "new_password")
         token = means.tokens.look_at(presented, RESET)
+        owner = self._owner_of(token, email)
+        means.policy.check_for(person_of(owner), password, "new_password")
         hashed_password = means.passwords.hash(password)
         with self._db.transaction():
             # The user is locked before the token, here as everywhere: two
             # tokens of one user spent at once must not wait for each other.
             user = self._db.lock_user(token.user_id)
             means.tokens.spend(token)
-            if (user is None or user.disabled_at is not None
-                    or email not in (None, user.email)):
+            if user is None or not self._may_reset(user, email):
                 raise InvalidToken()
             self._set(user, hashed_password, token.sent_to)
             means.sessions.revoke_all(user.id, origin)
@@ -76,12 +82,14 @@ class PasswordChange:
         ``Forbidden`` with ``wrong_password``, which is no 401 so that no
         client takes it for the end of the session, also where somebody
         changed the password meanwhile; ``SessionRequired`` where the user is
-        gone; and ``InvalidInput`` before anything is looked up.
+        gone; and ``InvalidInput`` before anything is looked up, but for what
+        is about the person.
         """
         means = self._means
         normal_form(current, "current_password")
-        means.passwords.check(password, "new_password")
+        means.policy.check_alone(password, "new_password")
         user = self._proved_by(found, current, origin)
+        means.policy.check_for(person_of(user), password, "new_password")
         hashed_password = means.passwords.hash(password)
         try:
             with self._db.transaction():
@@ -93,6 +101,22 @@ class PasswordChange:
         except InvalidCredentials:
             raise _wrong_password() from None
         return token
+
+    def _owner_of(self, token: OneTimeToken, email: Optional[str]) -> User:
+        """Return who may reset by a token, before anything is locked."""
+        try:
+            user = self._db.find_user_by(id=token.user_id)
+        except NoResultFound:
+            raise InvalidToken() from None
+        if not self._may_reset(user, email):
+            raise InvalidToken()
+        return user
+
+    def _may_reset(self, user: User, email: Optional[str]) -> bool:
+        """Say whether a user may reset, by an address that is theirs if any.
+        """
+        return (user.disabled_at is None and email in (None, user.email)
+                and not user.is_gone(self._db.clock.now()))
 
     def _proved_by(self, found: FoundSession, current: str,
                    origin: Origin) -> User:

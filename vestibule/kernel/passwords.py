@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""What a password must be, and how one is hashed and verified.
+"""How a password is hashed and verified.
 
 bcrypt reads 72 bytes at most: some versions drop the rest in silence, others
 refuse it. So a password of up to 72 UTF-8 bytes is hashed by plain bcrypt,
 which any other system verifies, and a longer one is digested first; the
-stored prefix says which (ASVS 5.0 6.2.8, CVE-2025-22228).
+stored prefix says which (ASVS 5.0 6.2.8, CVE-2025-22228). With a pepper every
+password is digested, and the prefix names the pepper.
 """
 
 import base64
@@ -17,6 +18,7 @@ from typing import NamedTuple, Optional
 import bcrypt
 
 from vestibule.base.errors import InvalidInput
+from vestibule.kernel.peppers import Peppers, prefix_of
 
 DEFAULT_COST = 12
 MINIMUM_COST, MAXIMUM_COST = 4, 16
@@ -26,23 +28,27 @@ BCRYPT_BYTES = 72
 # anybody else's HMAC of the same text.
 DIGEST_KEY = b"vestibule password digest, version 1"
 DIGESTED = "{v1}"
-BCRYPT_HASH = re.compile(
-    r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+STORED = re.compile(
+    r"(?P<digested>\{v1(:(?P<key_id>[a-z0-9]{1,16}))?\})?"
+    r"(?P<bcrypt_hash>\$2[aby]\$(?P<cost>[0-9]{2})\$"
+    r"[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31})")
 
 
 class _Stored(NamedTuple):
-    """A stored hash taken apart."""
+    """A stored hash taken apart; ``key_id`` is its pepper's."""
 
     digested: bool
+    key_id: Optional[str]
     bcrypt_hash: str
     cost: int
 
 
 class Passwords:
-    """Judges, hashes and verifies passwords."""
+    """Hashes and verifies passwords; ``PasswordPolicy`` judges them."""
 
-    def __init__(self, cost: int = DEFAULT_COST, minimum: int = 1) -> None:
-        """Hash with this bcrypt cost, take this many code points at least.
+    def __init__(self, cost: int = DEFAULT_COST,
+                 peppers: Optional[Peppers] = None) -> None:
+        """Hash with this bcrypt cost, and with a pepper if there is one.
 
         Raises ``ValueError`` for a cost outside 4 to 16.
         """
@@ -51,51 +57,47 @@ class Passwords:
                 f"the bcrypt cost must be from {MINIMUM_COST} to "
                 f"{MAXIMUM_COST}, not {cost}")
         self._cost = cost
-        self._minimum = minimum
-
-    def check(self, password: str, field: str = "password") -> None:
-        """Raise ``InvalidInput`` where this may not become a password.
-
-        Reasons: ``required``, ``too_short``, ``too_long`` (counted in code
-        points after NFC, NIST SP 800-63B-4 3.1.1.2), ``unusable_characters``
-        (NUL, which bcrypt confuses, and lone surrogates). No composition
-        rules: any other Unicode will do.
-        """
-        text = normal_form(password, field)
-        if not text:
-            raise InvalidInput({field: ["required"]})
-        if len(text) < self._minimum:
-            raise InvalidInput(
-                {field: ["too_short"]},
-                f"A password needs at least {self._minimum} characters.")
+        self.peppers = peppers or Peppers()
 
     def hash(self, password: str) -> bytes:
         """Return the salted, self-describing hash to store.
 
-        The length of the result is at most 64 characters of ASCII.
+        The length of the result is at most 81 characters of ASCII. Raises
+        ``Unavailable`` while a pepper is missing or wrong.
         """
-        text = normal_form(password)
-        material = text.encode("utf-8")
-        salt = bcrypt.gensalt(self._cost)
-        if len(material) <= BCRYPT_BYTES:
-            return bcrypt.hashpw(material, salt)
-        hashed = bcrypt.hashpw(_digested(material), salt)
-        return DIGESTED.encode("ascii") + hashed
+        material = normal_form(password).encode("utf-8")
+        self.peppers.require_sound()
+        return self._hashed(material, self._cost)
+
+    def hash_anew(self, password: str, stored: Optional[str]) -> bytes:
+        """Return a hash to take the place of one that is outdated.
+
+        A cost that is higher than today's is kept (requirement R016).
+        """
+        known = _taken_apart(stored)
+        cost = self._cost if known is None else max(known.cost, self._cost)
+        return self._hashed(normal_form(password).encode("utf-8"), cost)
 
     def verify(self, password: str, stored: Optional[str]) -> bool:
         """Say whether the password is the one behind the stored hash.
 
         A refusal costs one hash at the configured cost, whatever is stored:
-        nothing, rubbish, a cheaper hash, or a plain one that this password
-        is too long for. So time tells nothing (Django CVE-2024-39329).
+        nothing, rubbish, a cheaper hash, one with a pepper that is not set,
+        or a plain one that this password is too long for. So time tells
+        nothing (Django CVE-2024-39329). Raises ``Unavailable`` while a
+        pepper is missing or wrong, for everybody alike.
         """
         material = normal_form(password).encode("utf-8")
+        self.peppers.require_sound()
         known = _taken_apart(stored)
-        if known is None:
+        key = None if known is None else self._key_of(known)
+        if known is None or key is None:
+            if known is not None:
+                self.peppers.doubt()
             self._spend(self._cost)
             return False
         if known.digested:
-            material = _digested(material)
+            material = _digested(key, material)
         fits = len(material) <= BCRYPT_BYTES
         right = bcrypt.checkpw(
             material[:BCRYPT_BYTES], known.bcrypt_hash.encode("ascii"))
@@ -108,9 +110,44 @@ class Passwords:
         return False
 
     def is_outdated(self, stored: Optional[str]) -> bool:
-        """Say whether a hash that verified is cheaper than today's."""
+        """Say whether a hash that verified is not as today's are.
+
+        That is a cheaper one, and one with another pepper, or none.
+        """
         known = _taken_apart(stored)
-        return known is not None and known.cost < self._cost
+        if known is None:
+            return False
+        pepper = self.peppers.current
+        key_id = None if pepper is None else pepper.key_id
+        return known.cost < self._cost or known.key_id != key_id
+
+    def fault_of(self, stored: Optional[str]) -> Optional[str]:
+        """Return why no password can verify a stored hash, if that is so."""
+        known = _taken_apart(stored)
+        if known is None:
+            return "unusable_hash"
+        return "unknown_pepper" if self._key_of(known) is None else None
+
+    def _hashed(self, material: bytes, cost: int) -> bytes:
+        """Return the hash of a password, with its prefix."""
+        salt, pepper = bcrypt.gensalt(cost), self.peppers.current
+        if pepper is not None:
+            prefix, key = prefix_of(pepper), pepper.secret.encode("utf-8")
+        elif len(material) > BCRYPT_BYTES:
+            prefix, key = DIGESTED, DIGEST_KEY
+        else:
+            return bcrypt.hashpw(material, salt)
+        return prefix.encode("ascii") + bcrypt.hashpw(
+            _digested(key, material), salt)
+
+    def _key_of(self, known: _Stored) -> Optional[bytes]:
+        """Return the key of a digested hash, ``None`` where it is not set.
+
+        A plain hash has no need of one.
+        """
+        if known.key_id is None:
+            return DIGEST_KEY
+        return self.peppers.secret_of(known.key_id)
 
     def _spend(self, cost: int) -> None:
         """Cost what a hash costs, for nothing."""
@@ -140,9 +177,9 @@ def normal_form(password: str, field: str = "password") -> str:
     return text
 
 
-def _digested(material: bytes) -> bytes:
+def _digested(key: bytes, material: bytes) -> bytes:
     """Return 64 bytes, none of them NUL, that stand for any length."""
-    keyed = hmac.new(DIGEST_KEY, material, hashlib.sha384)
+    keyed = hmac.new(key, material, hashlib.sha384)
     return base64.b64encode(keyed.digest())
 
 
@@ -154,12 +191,11 @@ def _taken_apart(stored: Optional[str]) -> Optional[_Stored]:
     """
     if stored is None:
         return None
-    digested = stored.startswith(DIGESTED)
-    bcrypt_hash = stored[len(DIGESTED):] if digested else stored
-    match = BCRYPT_HASH.fullmatch(bcrypt_hash)
+    match = STORED.fullmatch(stored)
     if match is None:
         return None
     cost = int(match.group("cost"))
     if not MINIMUM_COST <= cost <= MAXIMUM_COST:
         return None
-    return _Stored(digested, bcrypt_hash, cost)
+    return _Stored(match.group("digested") is not None,
+                   match.group("key_id"), match.group("bcrypt_hash"), cost)

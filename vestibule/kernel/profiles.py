@@ -13,6 +13,7 @@ from vestibule.base.origin import LIBRARY, Origin
 from vestibule.base.texts import is_clean, is_one_line
 from vestibule.kernel.audit import Audit
 from vestibule.store.db import DB, User
+from vestibule.store.session import SessionStore
 
 NAME_LENGTH = 200
 PICTURE_LENGTH = 2048
@@ -32,6 +33,7 @@ class Profiles:
         """Keep the profiles of this database's users."""
         self._db = db
         self._audit = audit
+        self._sessions = SessionStore(db)
 
     def change(self, user_id: str, changes: Dict[str, Any],
                versions: Optional[Container[int]] = None,
@@ -49,7 +51,7 @@ class Profiles:
         values = _judged(changes)
         with self._db.transaction():
             user = self._db.lock_user(user_id)
-            if user is None:
+            if user is None or self._has_ended(origin):
                 raise SessionRequired(ended=True)
             if versions is not None and user.version not in versions:
                 raise PreconditionFailed()
@@ -61,6 +63,11 @@ class Profiles:
                 self._audit.record("profile.changed", user_id, user_id,
                                    origin, fields=sorted(changes))
             return self._db.find_user_by(id=user_id)
+
+    def _has_ended(self, origin: Origin) -> bool:
+        """Say whether the session that asks ended while its body came."""
+        return (origin.session_id is not None
+                and self._sessions.find(origin.session_id) is None)
 
 
 def _judged(changes: Dict[str, Any]) -> Dict[str, Any]:

@@ -4,14 +4,25 @@
 from typing import NamedTuple, Optional
 
 from vestibule.base.clock import Clock
-from vestibule.base.config import ConfigError, Settings, require_service
+from vestibule.base.config import (
+    CLOSED, ConfigError, Settings, require_service)
+from vestibule.kernel.activity import Activity
 from vestibule.kernel.address_change import AddressChange
-from vestibule.kernel.auth import Auth
+from vestibule.kernel.auth import Auth, Rules
+from vestibule.kernel.blocklist import Blocklist
+from vestibule.kernel.breaches import Breaches
+from vestibule.kernel.context_words import words_of_host, words_of_name
+from vestibule.kernel.deletion import Deletion
 from vestibule.kernel.delivery import Delivery
 from vestibule.kernel.development_key import development_key
+from vestibule.kernel.erasure import Erasure
+from vestibule.kernel.export import Export
 from vestibule.kernel.housekeeping import Housekeeping
+from vestibule.kernel.idempotency import Idempotency
 from vestibule.kernel.letter_writer import Letterhead, LetterWriter
+from vestibule.kernel.password_policy import PasswordPolicy
 from vestibule.kernel.passwords import Passwords
+from vestibule.kernel.peppers import Peppers
 from vestibule.kernel.profiles import Profiles
 from vestibule.kernel.registration import Registration
 from vestibule.kernel.sessions import Lifetimes, Sessions
@@ -24,6 +35,7 @@ from vestibule.mail.message import Mailer
 from vestibule.mail.smtp import SmtpMailer
 from vestibule.mail.smtp_address import parse_smtp_url
 from vestibule.store.db import DB
+from vestibule.store.pepper_canary import PepperCanaryStore
 
 
 class Services(NamedTuple):
@@ -39,7 +51,9 @@ class Services(NamedTuple):
     sessions: Sessions
     registration: Registration
     sign_in: SignIn
+    idempotency: Idempotency
     profiles: Profiles
+    activity: Activity
     verification: Verification
     address_change: AddressChange
     undo: Undo
@@ -47,6 +61,8 @@ class Services(NamedTuple):
     mailer: Mailer
     delivery: Delivery
     housekeeping: Housekeeping
+    deletion: Deletion
+    export: Export
 
 
 def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
@@ -60,10 +76,29 @@ def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
         raise ConfigError(
             [f"VESTIBULE_DATABASE_URL: {error}."]) from error
     return Auth(
-        db, Passwords(settings.bcrypt_cost, settings.minimum_password_length),
-        secret_key(settings), Lifetimes(
-            settings.session_idle, settings.session_lifetime),
-        local_names=settings.is_development)
+        db, Passwords(settings.bcrypt_cost, Peppers(
+            settings.pepper, settings.pepper_fallbacks,
+            PepperCanaryStore(db))), secret_key(settings),
+        Lifetimes(settings.session_idle, settings.session_lifetime),
+        Rules(password_policy(settings), settings.is_development))
+
+
+def password_policy(settings: Settings) -> PasswordPolicy:
+    """Return what may become a password.
+
+    In development any will do, but for what was set on purpose.
+    """
+    breaches = None
+    if settings.breach_url is not None:
+        breaches = Breaches(
+            settings.breach_url, settings.breach_fail == CLOSED)
+    if settings.is_development:
+        return PasswordPolicy(
+            settings.minimum_password_length, breaches=breaches)
+    return PasswordPolicy(
+        settings.minimum_password_length, Blocklist(),
+        words_of_name(settings.service_name)
+        | words_of_host(settings.public_url.host), breaches)
 
 
 def secret_key(settings: Settings) -> str:
@@ -88,6 +123,7 @@ def build_services(settings: Settings,
     db, key = auth.db, secret_key(settings)
     verified_only = settings.verification_required
     address_change = AddressChange(db, auth)
+    sign_in = SignIn(db, auth, verified_only)
     letterhead = Letterhead(
         settings.service_name, str(settings.public_url),
         settings.support_address)
@@ -95,14 +131,17 @@ def build_services(settings: Settings,
         settings=settings, db=db, auth=auth, sessions=auth.sessions,
         registration=Registration(
             db, auth, key, tells_taken=not verified_only),
-        sign_in=SignIn(db, auth, verified_only),
-        profiles=Profiles(db, auth.audit),
+        sign_in=sign_in, idempotency=Idempotency(db, key),
+        profiles=Profiles(db, auth.audit), activity=Activity(db, key),
         verification=Verification(db, auth, key, address_change),
         address_change=address_change, undo=Undo(db, auth),
         users=Users(db, auth), mailer=mailer,
         delivery=Delivery(
             db, LetterWriter(db, auth.tokens, letterhead), mailer),
-        housekeeping=Housekeeping(db, auth.sessions.last_seen))
+        housekeeping=Housekeeping(
+            db, auth.sessions.last_seen, Erasure(db, auth)),
+        deletion=Deletion(db, auth, sign_in, settings.deletion_grace),
+        export=Export(db, auth))
 
 
 def mailbox_folder(settings: Settings) -> str:

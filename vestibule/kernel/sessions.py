@@ -17,6 +17,9 @@ from vestibule.base.errors import (
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.audit import Audit, shortened
 from vestibule.kernel.last_seen import LastSeen
+from vestibule.kernel.one_time_tokens import CHANGE_EMAIL, OneTimeTokens
+from vestibule.kernel.outbox import Outbox
+from vestibule.kernel.pending import Pending
 from vestibule.store.db import DB, User
 from vestibule.store.session import (
     FoundSession, Session, SessionStore, is_over)
@@ -61,6 +64,8 @@ class Sessions:
         self._store = SessionStore(db)
         self._audit = audit or Audit(db)
         self._lifetimes = lifetimes
+        self._pending = Pending(
+            OneTimeTokens(db, self._audit), Outbox(db))
         self.last_seen = LastSeen(db, lifetimes.idle)
 
     def start(self, user: User, proved: Sequence[str],
@@ -68,11 +73,12 @@ class Sessions:
         """Start a session for a user who proved enough; return its token.
 
         ``user`` is the user as it was when the proof was checked. The row is
-        locked and looked at again: one that was disabled, deleted or given
-        another password meanwhile gets no session, and whoever changes it
-        next finds this session there to be ended (requirements R015, R105).
-        Raises ``InvalidCredentials`` then. Of more than 50 sessions of one
-        user the oldest end, which the lock makes exact.
+        locked and looked at again: one that was disabled, deleted, is about
+        to be, or was given another password meanwhile gets no session, and
+        whoever changes it next finds this session there to be ended
+        (requirements R015, R105). Raises ``InvalidCredentials`` then. Of more
+        than 50 sessions of one user the oldest end, which the lock makes
+        exact.
         """
         session_id, secret = new_id(), new_secret()
         with self._db.transaction():
@@ -80,7 +86,8 @@ class Sessions:
             if not is_unchanged(current, user):
                 raise InvalidCredentials()
             self._make_room(user.id, origin)
-            session = self._timed(self._db.clock.now(), remember)
+            session = _timed(
+                self._lifetimes, self._db.clock.now(), remember)
             session.id, session.user_id = session_id, user.id
             session.secret_digest = digest_of(secret)
             session.amr = " ".join(proved)
@@ -163,14 +170,15 @@ class Sessions:
         """End one session of this user at once, everywhere.
 
         Raises ``NotFound`` for one that is not there, or somebody else's:
-        the two look the same (requirement R070).
+        the two look the same (requirement R070). Who ends a session from
+        another one may be shutting a thief out: what was asked for in it,
+        a change of address, ends too.
         """
         with self._db.transaction():
-            if not self._store.revoke(
-                    session_id, user_id, self._db.clock.now()):
-                raise NotFound()
-            self._audit.record(
-                "session.revoked", user_id, session_id, origin)
+            if session_id != origin.session_id:
+                self._db.lock_user(user_id)
+                self._pending.void(user_id, CHANGE_EMAIL)
+            self._end(session_id, user_id, origin)
 
     def revoke_presented(self, token: Optional[str],
                          origin: Origin = LIBRARY) -> None:
@@ -181,7 +189,8 @@ class Sessions:
         """
         try:
             found = self.resume(token)
-            self.revoke(found.id, found.user_id, origin)
+            with self._db.transaction():
+                self._end(found.id, found.user_id, origin)
         except (SessionRequired, NotFound):
             return
 
@@ -193,6 +202,7 @@ class Sessions:
         """
         with self._db.transaction():
             self._db.lock_user(found.user_id)
+            self._pending.void(found.user_id, CHANGE_EMAIL)
             count = self._store.revoke_others(found.user_id, found.id)
             self._record_ended(count, found.user_id, origin)
         return count
@@ -201,9 +211,16 @@ class Sessions:
         """End every session of the user at once; return how many."""
         with self._db.transaction():
             self._db.lock_user(user_id)
+            self._pending.void(user_id, CHANGE_EMAIL)
             count = self._store.revoke_all(user_id)
             self._record_ended(count, user_id, origin)
         return count
+
+    def _end(self, session_id: str, user_id: str, origin: Origin) -> None:
+        """End a session in the open transaction, or raise ``NotFound``."""
+        if not self._store.revoke(session_id, user_id, self._db.clock.now()):
+            raise NotFound()
+        self._audit.record("session.revoked", user_id, session_id, origin)
 
     def _make_room(self, user_id: str, origin: Origin) -> None:
         """End the oldest sessions of a user who could not have one more."""
@@ -219,26 +236,34 @@ class Sessions:
             self._audit.record("session.all_revoked", user_id, origin=origin,
                                count=count)
 
-    def _timed(self, now: datetime, remember: bool) -> Session:
-        """Return a session that begins now, with its lifetimes."""
-        ends = now + self._lifetimes.absolute_of(remember)
-        return Session(
-            created_at=now, authenticated_at=now, last_seen_at=now,
-            idle_expires_at=min(now + self._lifetimes.idle, ends),
-            expires_at=ends, remembered=remember)
-
 
 def is_unchanged(current: Optional[User], proved: User) -> bool:
     """Say whether what was proved of a user still holds of the row now."""
+    return (current is not None and current.delete_after is None
+            and is_still_proved(current, proved))
+
+
+def is_still_proved(current: Optional[User], proved: User) -> bool:
+    """Say so also of a user about to be deleted, who may be restored."""
     return (current is not None and current.disabled_at is None
             and current.password_changed_at == proved.password_changed_at)
+
+
+def _timed(lifetimes: Lifetimes, now: datetime, remember: bool) -> Session:
+    """Return a session that begins now, with its lifetimes."""
+    ends = now + lifetimes.absolute_of(remember)
+    return Session(
+        created_at=now, authenticated_at=now, last_seen_at=now,
+        idle_expires_at=min(now + lifetimes.idle, ends),
+        expires_at=ends, remembered=remember)
 
 
 def _is_dead(found: FoundSession, now: datetime) -> bool:
     """Say whether a session that is still stored counts no more."""
     return (is_over(found.expires_at, now)
             or is_over(found.idle_expires_at, now)
-            or found.disabled_at is not None)
+            or found.disabled_at is not None
+            or found.delete_after is not None)
 
 
 def _taken_apart(token: Optional[str]) -> Optional[_Presented]:

@@ -3,7 +3,8 @@
 
 from typing import NamedTuple, Optional, Sequence
 
-from vestibule.base.errors import Forbidden, InvalidCredentials
+from vestibule.base.errors import (
+    DeletionPending, Forbidden, InvalidCredentials)
 from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.outbox import VERIFY_LETTER
@@ -55,10 +56,12 @@ class SignIn:
         The session that the request presented, if it was live, ends in the
         same transaction: a login never goes on with an id from before
         (requirement R010). Raises ``InvalidCredentials`` where the user was
-        disabled or given another password since the proof was checked, and
+        disabled, deleted or given another password since the proof was
+        checked, ``DeletionPending`` where their deletion is announced, and
         ``Forbidden`` with ``email_not_verified`` where the address has to be
         proved first; a letter for that is on its way then.
         """
+        self._require_staying(user, origin)
         self._require_verified(user, origin)
         with self._db.transaction():
             # The user is locked before a session is, here as everywhere, and
@@ -80,6 +83,17 @@ class SignIn:
         if user.id != found.user_id:
             raise InvalidCredentials()
         return self._auth.sessions.renew(found, user, origin)
+
+    def _require_staying(self, user: User, origin: Origin) -> None:
+        """Refuse somebody whose deletion is pending, and say until when.
+
+        Only who has proved enough to come in gets to know it.
+        """
+        if user.delete_after is None:
+            return
+        self._auth.audit.record("login.refused", user.id, user.id, origin,
+                                reason="deletion_pending")
+        raise DeletionPending(user.delete_after)
 
     def _require_verified(self, user: User, origin: Origin) -> None:
         """Refuse an address without proof where one is wanted (R009)."""

@@ -13,7 +13,8 @@ from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, RESET, UNDO, VERIFY)
-from vestibule.kernel.outbox import RESET_LETTER
+from vestibule.kernel.outbox import (
+    DELETION_ANNOUNCED_LETTER, RESET_LETTER)
 from vestibule.store.db import DB, User
 
 
@@ -32,8 +33,10 @@ class Undo:
         that was set by the change or after it is disabled: no old hash is
         kept that could be put back. Sessions and all other tokens end, but
         for undos of still earlier changes: the earliest of a chain wins. A
-        letter for choosing a new password goes to the owner. All of it
-        happens at once or not at all. Raises ``InvalidToken``.
+        letter for choosing a new password goes to the owner. A deletion that
+        is pending stays so, and the owner is told until when it can be taken
+        back. All of it happens at once or not at all. Raises
+        ``InvalidToken``.
         """
         auth = self._auth
         token = auth.tokens.look_at(secret, UNDO)
@@ -41,13 +44,17 @@ class Undo:
             user = self._db.lock_user(token.user_id)
             auth.tokens.spend(token)
             since = token.changed_at
-            if user is None or user.disabled_at is not None or since is None:
+            if (user is None or user.disabled_at is not None or since is None
+                    or user.is_gone(self._db.clock.now())):
                 raise InvalidToken()
             self._put_back(user, str(token.sent_to), since)
             auth.sessions.revoke_all(user.id, origin)
             auth.pending.void(user.id, RESET, VERIFY, CHANGE_EMAIL)
             auth.pending.void_undos_since(user.id, since)
             auth.outbox.write(RESET_LETTER, str(token.sent_to), user.id)
+            if user.delete_after is not None:
+                auth.outbox.write(DELETION_ANNOUNCED_LETTER,
+                                  str(token.sent_to), user.id)
             auth.audit.record("change.undone", user.id, user.id, origin)
             return self._db.find_user_by(id=user.id)
 

@@ -7,7 +7,7 @@ from vestibule.base.errors import NotFound
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import VERIFY
-from vestibule.kernel.outbox import DELETED_LETTER, DISABLED_LETTER
+from vestibule.kernel.outbox import DISABLED_LETTER
 from vestibule.kernel.pending import EVERYTHING
 from vestibule.store.db import DB, NoResultFound, User
 from vestibule.store.session import Session
@@ -104,15 +104,6 @@ class Users:
         with self._db.transaction():
             self._db.update_user(user.id, disabled_at=None)
             self._auth.audit.record("user.enabled", user.id, user.id, origin)
-
-    def delete(self, user: User, origin: Origin = LIBRARY) -> None:
-        """Delete the user with all sessions and tokens, and tell them."""
-        with self._db.transaction():
-            current = self._db.lock_user(user.id)
-            if current is not None and self._db.delete_user(user.id):
-                self._auth.outbox.write(DELETED_LETTER, current.email)
-                self._auth.audit.record(
-                    "user.deleted", user.id, user.id, origin)
 
     def revoke_sessions(self, user: User, origin: Origin = LIBRARY) -> int:
         """End every session of the user; return how many there were."""

@@ -16,6 +16,7 @@ from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, VERIFY, Presented)
 from vestibule.kernel.outbox import VERIFY_LETTER
+from vestibule.kernel.password_policy import Person
 from vestibule.kernel.passwords import normal_form
 from vestibule.kernel.pending import EVERYTHING
 from vestibule.kernel.registration_proof import proves_registration
@@ -74,7 +75,8 @@ class Verification:
         that is not or no longer good.
         """
         if claim.new_password is not None:
-            self._auth.passwords.check(claim.new_password, "new_password")
+            self._auth.policy.check_alone(
+                claim.new_password, "new_password")
         if claim.password is not None:
             normal_form(claim.password)
         token = self._auth.tokens.look_at(presented, VERIFY, CHANGE_EMAIL)
@@ -127,7 +129,12 @@ class Verification:
 
     def _take_over(self, token: OneTimeToken, user: User, password: str,
                    origin: Origin) -> User:
-        """Make the account its mailbox's: nothing set before is left."""
+        """Make the account its mailbox's: nothing set before is left.
+
+        The name neither, which need not be that of who takes it over.
+        """
+        self._auth.policy.check_for(
+            Person(user.email), password, "new_password")
         values: Dict[str, Any] = dict.fromkeys(PROFILE)
         values["hashed_password"] = self._auth.passwords.hash(password)
         with self._db.transaction():

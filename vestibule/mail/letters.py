@@ -20,7 +20,8 @@ class LetterContext(NamedTuple):
 
     ``link`` and ``code`` are the only secrets in it. The link is good for
     ``minutes``, ``hours`` or ``days``, whichever the letter speaks of; the
-    code, eight digits for people to type, for ``code_minutes``. ``base_url``
+    code, eight digits for people to type, for ``code_minutes``. ``until`` is
+    the instant at which something ends that can be taken back. ``base_url``
     and ``service_name`` come from the settings, never from a request;
     ``support`` is where to turn to, an address or a URL.
     """
@@ -37,6 +38,7 @@ class LetterContext(NamedTuple):
     days: Optional[int] = None
     code: Optional[str] = None
     code_minutes: Optional[int] = None
+    until: Optional[datetime] = None
 
 
 class _Kind(NamedTuple):
@@ -65,11 +67,14 @@ _KINDS: Dict[str, _Kind] = {
     "already_registered": _Kind("You already have an account at "
                                 "{service_name}"),
     "account_disabled": _Kind("Your account at {service_name} was disabled"),
+    "deletion_announced": _Kind(
+        "Your account at {service_name} will be deleted", ("until",)),
     "account_deleted": _Kind("Your account at {service_name} was deleted"),
 }
 
 _SECRETS = ("link", "code")
 _DURATIONS = ("minutes", "hours", "days", "code_minutes")
+_INSTANTS = ("until",)
 _URL = re.compile(r"https?://[!-~]+")
 _CODE = re.compile("[0-9]{8}")
 
@@ -105,11 +110,12 @@ def compose(kind: str, context: LetterContext) -> Message:
 def _words(kind: _Kind, context: LetterContext) -> Dict[str, Any]:
     """Return what the templates are filled with, checked.
 
-    Of secrets and durations it holds those that the kind needs: a template
-    that speaks of another one fails, rather than giving it away.
+    Of secrets, durations and instants it holds those that the kind needs: a
+    template that speaks of another one fails, rather than giving it away.
     """
     words: Dict[str, Any] = context._asdict()
-    optional = {name: words.pop(name) for name in _SECRETS + _DURATIONS}
+    optional = {name: words.pop(name)
+                for name in _SECRETS + _DURATIONS + _INSTANTS}
     missing = [name for name in kind.needs if not optional[name]]
     if missing:
         raise ValueError(f"the letter needs {' and '.join(missing)}")
@@ -129,11 +135,14 @@ def _words(kind: _Kind, context: LetterContext) -> Dict[str, Any]:
 def _spoken(name: str, value: Any) -> str:
     """Return a secret or a duration as people read it.
 
-    A code is two groups of four digits, a duration has its unit: "1 day".
+    A code is two groups of four digits, a duration has its unit: "1 day", an
+    instant, which is in UTC, is a date that all languages read alike.
     """
     if name == "code":
         return f"{value[:4]} {value[4:]}"
     if name in _DURATIONS:
         unit = name.rpartition("_")[2]
         return f"{value} {unit[:-1] if value == 1 else unit}"
+    if name in _INSTANTS:
+        return f"{value:%Y-%m-%d %H:%M} UTC"
     return str(value)

@@ -4,7 +4,7 @@
 from datetime import datetime
 from typing import Any, Dict, List, Optional
 
-from sqlalchemy import Column, Index, String, Text
+from sqlalchemy import Column, Index, String, Text, desc
 
 from vestibule.store.db import DB
 from vestibule.store.tables import (
@@ -47,6 +47,17 @@ class EventStore:
         with self._db.transaction() as work:
             work.add(event)
             work.flush()
+
+    def page_of_user(self, user_id: str, limit: int,
+                     before: Optional[int] = None) -> List[Event]:
+        """Return a user's newest events, those before a number if given."""
+        with self._db.reading() as work:
+            query = work.query(Event).filter(Event.user_id == user_id)
+            if before is not None:
+                query = query.filter(Event.id < before)
+            found: List[Event] = (
+                query.order_by(desc(Event.id)).limit(limit).all())
+        return found
 
     def of_user(self, user_id: str) -> List[Event]:
         """Return a user's events in the order in which they happened."""

@@ -173,7 +173,7 @@ class LetterStore:
         with self._db.transaction() as work:
             doomed = [row[0] for row in work.query(Letter.id)
                       .filter(Letter.__table__.c.settled_at < settled_before)
-                      .limit(limit)]
+                      .limit(limit).with_for_update(skip_locked=True)]
             if not doomed:
                 return 0
             deleted: int = (work.query(Letter)

@@ -66,6 +66,7 @@ class FoundSession(NamedTuple):
     email: str
     email_verified_at: Optional[int]
     disabled_at: Optional[int]
+    delete_after: Optional[int]
     name: Optional[str]
     locale: Optional[str]
     picture: Optional[str]
@@ -86,8 +87,8 @@ FIND = text("""
     SELECT s.id, s.secret_digest, s.user_id, s.amr, s.created_at,
            s.authenticated_at, s.last_seen_at, s.idle_expires_at,
            s.expires_at, s.ip, s.user_agent, s.label, s.remembered,
-           u.email, u.email_verified_at, u.disabled_at, u.name, u.locale,
-           u.picture, u.metadata, u.version, u.created_at
+           u.email, u.email_verified_at, u.disabled_at, u.delete_after,
+           u.name, u.locale, u.picture, u.metadata, u.version, u.created_at
     FROM sessions AS s JOIN users AS u ON u.id = s.user_id
     WHERE s.id = :id
 """)

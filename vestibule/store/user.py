@@ -4,7 +4,7 @@
 from datetime import datetime
 from typing import Any, Dict, Optional
 
-from sqlalchemy import Column, Integer, String, Text
+from sqlalchemy import Column, Index, Integer, String, Text
 
 from vestibule.store.tables import (
     UUID_TEXT, Base, JSONText, Timestamp, new_id)
@@ -14,11 +14,13 @@ class User(Base):
     """A person who can sign in.
 
     ``email`` is canonical. ``hashed_password`` is self-describing, and
-    ``None`` for somebody who has no password. ``app_metadata`` is the column
-    ``metadata``: that attribute name belongs to SQLAlchemy.
+    ``None`` for somebody who has no password. ``delete_after`` is set while
+    a deletion is pending. ``app_metadata`` is the column ``metadata``: that
+    attribute name belongs to SQLAlchemy.
     """
 
     __tablename__ = "users"
+    __table_args__ = (Index("ix_users_delete_after", "delete_after"),)
 
     id: str = Column(UUID_TEXT, primary_key=True, default=new_id)
     email: str = Column(String(254), nullable=False, unique=True)
@@ -34,6 +36,13 @@ class User(Base):
     version: int = Column(Integer, nullable=False, default=1)
     created_at: datetime = Column(Timestamp, nullable=False)
     updated_at: datetime = Column(Timestamp, nullable=False)
+
+    def is_gone(self, now: datetime) -> bool:
+        """Say whether the user counts as deleted, erased already or not.
+
+        There is no way back from then on, whatever rows are left.
+        """
+        return self.delete_after is not None and self.delete_after <= now
 
     def __repr__(self) -> str:
         """Show the id alone: addresses and hashes do not belong in logs."""

@@ -13,8 +13,9 @@ from flask import Flask, Response, request
 from vestibule.web.context import services
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-REQUEST_HEADERS = "Content-Type, If-Match, X-Request-Id"
-RESPONSE_HEADERS = "ETag, Retry-After, WWW-Authenticate, X-Request-Id"
+REQUEST_HEADERS = "Content-Type, Idempotency-Key, If-Match, X-Request-Id"
+RESPONSE_HEADERS = ("ETag, Idempotency-Replayed, Link, Retry-After, "
+                    "WWW-Authenticate, X-Request-Id")
 PREFLIGHT_SECONDS = "600"
 
 

@@ -11,9 +11,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from vestibule.base.errors import (
-    AuthError, Conflict, FactorRequired, Forbidden, IdentifierTaken,
-    InvalidCredentials, InvalidInput, InvalidToken, NotFound,
-    PreconditionFailed, ReauthenticationRequired, SessionRequired,
+    AuthError, Conflict, DeletionPending, FactorRequired, Forbidden,
+    IdentifierTaken, InvalidCredentials, InvalidInput, InvalidToken,
+    NotFound, PreconditionFailed, ReauthenticationRequired, SessionRequired,
     Throttled, Unavailable)
 from vestibule.store.db import (
     DataError, DBAPIError, IntegrityError, PoolTimeout, ProgrammingError)
@@ -30,6 +30,7 @@ STATUS: Dict[Type[AuthError], int] = {
     SessionRequired: 403,
     ReauthenticationRequired: 401,
     Forbidden: 403,
+    DeletionPending: 403,
     InvalidToken: 403,
     Throttled: 429,
     NotFound: 404,
@@ -89,7 +90,8 @@ def refused_page(template: str, error: AuthError, **values: Any) -> Response:
 def _answer_kind(error: AuthError) -> Response:
     """Answer one of our own kinds of error."""
     response = _error(_status_of(error), error.code, error.message,
-                      getattr(error, "errors", None))
+                      getattr(error, "errors", None),
+                      getattr(error, "members", None))
     _add_headers(response, error)
     return response
 
@@ -147,7 +149,8 @@ def _answer_unforeseen(error: Exception) -> Response:
 
 
 def _error(status: int, code: str, message: str,
-           errors: Optional[Dict[str, Any]] = None) -> Response:
+           errors: Optional[Dict[str, Any]] = None,
+           members: Optional[Dict[str, Any]] = None) -> Response:
     """Return the body of a refusal, as RFC 9457 where the client likes it.
     """
     if not wants_problem():
@@ -157,7 +160,7 @@ def _error(status: int, code: str, message: str,
         return answer(plain, status)
     problem = {"type": "about:blank", "status": status, "detail": message,
                "title": _title(status), "code": code,
-               "request_id": request_id()}
+               "request_id": request_id(), **(members or {})}
     if errors:
         problem["errors"] = errors
     return answer(problem, status, PROBLEM_JSON)

@@ -48,6 +48,15 @@ def live_session() -> Optional[FoundSession]:
         return None
 
 
+def session_to_replace() -> Optional[str]:
+    """Return the session that signing in ends; unclear ones are left alone.
+    """
+    try:
+        return session_token()
+    except SessionRequired:
+        return None
+
+
 def current_session() -> FoundSession:
     """Return the session that the guard found."""
     found: FoundSession = g.session

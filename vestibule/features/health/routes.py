@@ -20,7 +20,14 @@ def live() -> Response:
 
 @routes.route("/health/ready", methods=["GET"])
 def ready() -> Response:
-    """Say that the database answers and has this version's schema."""
+    """Say that the database answers, has this version's schema, and fits.
+
+    A pepper that is missing or wrong means that it does not fit: the log
+    says which one.
+    """
     if not is_current(services().db.engine):
         raise Unavailable("The database has another schema.", "schema")
+    if services().auth.passwords.peppers.examine():
+        raise Unavailable(
+            "A pepper is missing, or is not the right one.", "pepper")
     return answer({"status": "ready"})

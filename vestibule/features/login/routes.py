@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
 """``POST /sessions`` and ``DELETE /sessions``: tasks 11 and 14."""
 
-from typing import Optional
-
 from flask import Blueprint, Response
 
 from vestibule.base.errors import NotFound, SessionRequired
 from vestibule.web.answers import answer, see_other
-from vestibule.web.context import origin, services, session_token
+from vestibule.web.context import origin, services
 from vestibule.web.cookies import clear_session, set_session
 from vestibule.web.forms import read_texts, read_yes_no
-from vestibule.web.guards import current_session, session_required
+from vestibule.web.guards import (
+    current_session, session_required, session_to_replace)
 
 routes = Blueprint("login", __name__)
 
@@ -21,7 +20,8 @@ def log_in() -> Response:
     sent = read_texts(("email", "password"))
     remember = read_yes_no("remember", default=True)
     signed_in = services().sign_in.with_password(
-        sent["email"], sent["password"], origin(), _presented(), remember)
+        sent["email"], sent["password"], origin(), session_to_replace(),
+        remember)
     response = answer(
         {"email": signed_in.user.email, "message": "logged in"})
     set_session(response, signed_in.session_token, services().settings,
@@ -44,11 +44,3 @@ def log_out() -> Response:
     response = see_other(services().settings.public_url, "/")
     clear_session(response, services().settings.public_url)
     return response
-
-
-def _presented() -> Optional[str]:
-    """Return the session to be replaced; unclear ones are left alone."""
-    try:
-        return session_token()
-    except SessionRequired:
-        return None

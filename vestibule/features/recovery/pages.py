@@ -3,7 +3,7 @@
 
 from flask import Blueprint, Response, request
 
-from vestibule.base.errors import InvalidInput, InvalidToken
+from vestibule.base.errors import InvalidInput, InvalidToken, Unavailable
 from vestibule.web.answers import page
 from vestibule.web.context import origin, services
 from vestibule.web.errors import refused_page
@@ -54,6 +54,6 @@ def choose_password() -> Response:
         presented, sent = read_with_token("token", ("new_password",))
         services().auth.recover(
             presented, sent["new_password"], origin=origin())
-    except (InvalidInput, InvalidToken) as refusal:
+    except (InvalidInput, InvalidToken, Unavailable) as refusal:
         return refused_page("reset.html", refusal, sent=shown)
     return page("reset_done.html", settings=services().settings)

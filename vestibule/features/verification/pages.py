@@ -4,7 +4,7 @@
 from flask import Blueprint, Response, request
 
 from vestibule.base.errors import (
-    AuthError, Forbidden, InvalidInput, InvalidToken, Throttled)
+    AuthError, Forbidden, InvalidInput, InvalidToken, Throttled, Unavailable)
 from vestibule.features.verification.claims import CLAIMS, claim
 from vestibule.web.answers import page
 from vestibule.web.context import origin, services
@@ -34,7 +34,8 @@ def confirm() -> Response:
         presented, sent = read_with_token("token", (), CLAIMS)
         user = services().verification.confirm(
             presented, claim(sent), origin())
-    except (Forbidden, InvalidInput, InvalidToken, Throttled) as refusal:
+    except (Forbidden, InvalidInput, InvalidToken, Throttled,
+            Unavailable) as refusal:
         return refused_page("verify.html", refusal, sent=shown,
                             ask=_leaves_a_choice(refusal))
     return page("verify_done.html", settings=services().settings,
@@ -55,4 +56,4 @@ def _leaves_a_choice(refusal: AuthError) -> bool:
     """Say whether the token was good, and only the claim is not."""
     if isinstance(refusal, InvalidInput):
         return not {"password", "new_password"}.isdisjoint(refusal.errors)
-    return isinstance(refusal, (Forbidden, Throttled))
+    return isinstance(refusal, (Forbidden, Throttled, Unavailable))

@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""Activity: a person's own security log."""

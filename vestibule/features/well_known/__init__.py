@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""Well-known addresses: where browsers and researchers look by themselves."""
