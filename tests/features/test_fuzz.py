@@ -31,8 +31,9 @@ MANY, SOME, FEW = 30, 6, 4
 SECONDS = 300
 # A session that is not there is 404, and what stands in a line of text no
 # pattern of the document says in full; a good registration may find its
-# address taken, and who is not signed in has to say whom the letter is for.
-# At /undo there is a page, too, which is not for programs.
+# address taken, or its key used by another one, and who is not signed in has
+# to say whom the letter is for. A cursor has to be one that was given out. At
+# /undo there is a page, too, which is not for programs.
 SETTINGS = """
 checks.negative_data_rejection.expected-statuses = [
     "400", "401", "403", "404", "405", "411", "412", "413", "415", "422"]
@@ -41,7 +42,12 @@ checks.positive_data_acceptance.expected-statuses = [
 
 [[operations]]
 include-operation-id = "register_user"
-checks.positive_data_acceptance.expected-statuses = ["200", "400"]
+checks.positive_data_acceptance.expected-statuses = [
+    "200", "400", "409", "422"]
+
+[[operations]]
+include-operation-id = "list_activity"
+checks.positive_data_acceptance.expected-statuses = ["200", "403", "422"]
 
 [[operations]]
 include-operation-id = "ask_for_verification"
