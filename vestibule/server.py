@@ -4,6 +4,7 @@
 
 import errno
 import os
+import signal
 import socket
 import sys
 import threading
@@ -25,6 +26,7 @@ GRACE_SECONDS = 30
 FINISH_SECONDS = 20
 KEEP_ALIVE_SECONDS = 5
 SHARED_MEMORY = "/dev/shm"
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def serve(settings: Settings) -> None:
@@ -44,7 +46,24 @@ def serve(settings: Settings) -> None:
     services.auth.passwords.peppers.examine()
     services.db.close()
     _refuse_busy(settings.bind)
+    os.register_at_fork(before=_hold_signals,
+                        after_in_parent=_release_signals)
     _Server(settings).run()
+
+
+def _hold_signals() -> None:
+    """Keep a signal to end until somebody is ready to obey it.
+
+    Between the fork and its own handlers a worker has its parent's, which
+    only write the signal down for the parent: the worker would go on until
+    the parent loses its patience.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+
+def _release_signals() -> None:
+    """Obey what was held back, and from now on at once."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 class _Server(BaseApplication):
@@ -64,7 +83,11 @@ class _Server(BaseApplication):
                 self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Make the application, once in each worker, after the fork."""
+        """Make the application, once in each worker, after the fork.
+
+        Gunicorn has set the worker's own signal handlers by then.
+        """
+        _release_signals()
         app = create_app(self._settings)
         services: Services = app.extensions[EXTENSION]
         self._loops = [

@@ -4,17 +4,21 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
 
 from tests.support.postgresql import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
+# Longer than what Gunicorn gives its workers to end.
+STOP_SECONDS = 40
+SERVE = (sys.executable, "-m", "vestibule", "serve")
 
 
 class Reply(NamedTuple):
@@ -33,12 +37,15 @@ class Reply(NamedTuple):
 class Service:
     """``python3 -m vestibule serve`` in its own process group."""
 
-    def __init__(self, environ: Dict[str, str], folder: Path) -> None:
+    def __init__(self, environ: Dict[str, str], folder: Path,
+                 command: Sequence[str] = SERVE) -> None:
         """Run in this folder with these settings; ``start`` begins."""
         self.port = free_port()
+        self._command = command
         self._folder = folder
         self._environ = dict(
             environ, PATH=os.environ["PATH"], PYTHONPATH=str(ROOT),
+            PYTHONFAULTHANDLER="1",
             VESTIBULE_BIND=f"127.0.0.1:{self.port}")
         self._process: Optional["subprocess.Popen[bytes]"] = None
         self.log = folder / f"service-{self.port}.log"
@@ -54,19 +61,33 @@ class Service:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self.start_up_to(
+            lambda: self.request("GET", "/health/live").status == 200)
+
+    def start_listening(self) -> None:
+        """Start it and wait until its port is open, and no longer."""
+        self.start_up_to(self._is_open)
+
+    def start_up_to(self, point: Callable[[], bool]) -> None:
+        """Start it and wait until it has come to this point."""
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "vestibule", "serve"],
+                self._command,
                 cwd=self._folder, env=self._environ, stdout=log, stderr=log,
                 start_new_session=True)
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self._process.poll() is None:
             try:
-                if self.request("GET", "/health/live").status == 200:
+                if point():
                     return
             except OSError:
                 time.sleep(0.05)
         raise AssertionError(f"it did not start: {self.log.read_text()}")
+
+    def _is_open(self) -> bool:
+        """Say whether somebody listens; raises ``OSError`` otherwise."""
+        with socket.create_connection(("127.0.0.1", self.port)):
+            return True
 
     def kill(self) -> None:
         """End all its processes at once, as a loss of power would."""
@@ -74,11 +95,21 @@ class Service:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(START_SECONDS)
 
-    def terminate(self) -> int:
-        """Ask it to stop, and return its exit status."""
+    def terminate(self, patience: float = STOP_SECONDS) -> int:
+        """Ask it to stop, and return its exit status.
+
+        Where it has not stopped after so many seconds, what its threads are
+        at goes to the log, which is shown.
+        """
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(START_SECONDS)
+        try:
+            return self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGABRT)
+            time.sleep(1)
+            raise AssertionError(
+                f"it did not stop: {self.log.read_text()}") from None
 
     def request(self, method: str, path: str, body: Any = None,
                 **headers: str) -> Reply:
