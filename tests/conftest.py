@@ -4,6 +4,7 @@
 Each test that needs a database runs once on each kind that is to be had.
 """
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
@@ -14,6 +15,7 @@ import pytest
 from tests.support.client import Client, make_client
 from tests.support.clock import SetClock
 from tests.support.databases import Databases, available
+from tests.support.folders import folder_in_memory
 from vestibule.base.config import Settings, load
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.passwords import Passwords
@@ -36,10 +38,14 @@ def pytest_configure(config: Any) -> None:
     """Find out which kinds of database there are.
 
     How long an example takes is no matter for hypothesis: machines are busy.
+    The folders of tests are gone after the run; ``--basetemp`` keeps them.
     """
     hypothesis.settings.register_profile("no deadline", deadline=None)
     hypothesis.settings.load_profile("no deadline")
-    folder = tempfile.TemporaryDirectory(prefix="vestibule-tests-")
+    folder = tempfile.TemporaryDirectory(
+        prefix="vestibule-tests-", dir=folder_in_memory())
+    if config.option.basetemp is None:
+        config.option.basetemp = os.path.join(folder.name, "tests")
     config.databases_folder = folder
     config.databases = Databases(Path(folder.name))
     config.database_kinds = available(

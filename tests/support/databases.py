@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Dict, Optional
 
 from sqlalchemy import create_engine, text
+from sqlalchemy.engine import Engine
 
 from tests.support.postgresql import Cluster, NoPostgreSQL
 from vestibule.store.db import DB
@@ -23,7 +24,7 @@ class Databases:
         self._folder = folder
         self._cluster: Optional[Cluster] = None
         self._template: Optional[Path] = None
-        self._postgresql_url = ""
+        self._postgresql: Optional[Engine] = None
         self._count = 0
 
     def cluster(self) -> Cluster:
@@ -47,6 +48,8 @@ class Databases:
 
     def stop(self) -> None:
         """Stop the cluster, if it was started."""
+        if self._postgresql is not None:
+            self._postgresql.dispose()
         if self._cluster is not None:
             self._cluster.stop()
 
@@ -60,19 +63,19 @@ class Databases:
         return f"sqlite:///{folder / 'vestibule.db'}"
 
     def _empty_postgresql(self) -> str:
-        """Delete the rows of the one database that was migrated."""
-        if not self._postgresql_url:
-            url = self.cluster().create("vestibule")
-            engine = create_engine(url)
-            upgrade(engine)
-            engine.dispose()
-            self._postgresql_url = url
-        engine = create_engine(self._postgresql_url)
-        with engine.begin() as connection:
-            for table in reversed(METADATA.sorted_tables):
-                connection.execute(text(f"DELETE FROM {table.name}"))
-        engine.dispose()
-        return self._postgresql_url
+        """Delete the rows of the one database that was migrated.
+
+        That is one round trip, on a connection that is kept.
+        """
+        if self._postgresql is None:
+            self._postgresql = create_engine(
+                self.cluster().create("vestibule"), pool_pre_ping=True)
+            upgrade(self._postgresql)
+        with self._postgresql.begin() as connection:
+            connection.execute(text("; ".join(
+                f"DELETE FROM {table.name}"
+                for table in reversed(METADATA.sorted_tables))))
+        return self.cluster().url("vestibule")
 
 
 def available(databases: Databases, wanted: bool) -> Dict[str, str]:
