@@ -9,7 +9,8 @@ is too narrow to be hit, two threads that are held at the very point.
 import random
 import threading
 import time
-from typing import Any, Callable, List
+from functools import partial
+from typing import Any, Callable, List, NamedTuple
 
 import pytest
 
@@ -17,19 +18,30 @@ from tests.support.builders import (
     EMAIL, PASSWORD, count, make_deletion, make_user, run_sql)
 from tests.support.clock import SetClock
 from tests.support.processes import errors_of, racers
+from tests.support.recovering import course, hesitate
 from vestibule.base.errors import InvalidCredentials, SessionRequired
 from vestibule.base.origin import LIBRARY
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.passwords import Passwords
+from vestibule.kernel.profiles import Profiles
+from vestibule.kernel.sessions import MOST_SESSIONS
 from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.users import Users
 from vestibule.store.db import DB, User
 
 ROUNDS = 20
-LOGINS = 6
+LOGINS = 4
 RESUMES = 12
 HOLD_SECONDS = 0.2
+ANOTHER = "another password"
+
+
+class Keys(NamedTuple):
+    """What a round gives to whoever changes the password."""
+
+    reset_token: str
+    session_token: str
 
 
 def log_in(auth: Auth, given: Any) -> List[str]:
@@ -44,54 +56,60 @@ def log_in(auth: Auth, given: Any) -> List[str]:
     return tokens
 
 
-def reset(auth: Auth, given: str) -> None:
+def reset(auth: Auth, given: Keys) -> None:
     """Set another password in the midst of the logins."""
-    time.sleep(random.random() / 100)
-    auth.update_password(given, "another password")
+    hesitate()
+    auth.update_password(given.reset_token, ANOTHER)
 
 
-def disable(auth: Auth, given: str) -> None:
+def change_password(auth: Auth, given: Keys) -> None:
+    """Change the password from a session, and end that one, too."""
+    hesitate()
+    found = auth.sessions.resume(given.session_token)
+    renewed = auth.password_change.by_current(found, PASSWORD, ANOTHER)
+    auth.sessions.revoke_presented(renewed)
+
+
+def disable(auth: Auth, given: Keys) -> None:
     """Disable the user in the midst of the logins."""
-    time.sleep(random.random() / 100)
+    hesitate()
     users = Users(auth.db, auth)
     users.disable(users.find(EMAIL))
 
 
-def delete(auth: Auth, given: str) -> None:
+def delete(auth: Auth, given: Keys) -> None:
     """Delete the user in the midst of the logins."""
-    time.sleep(random.random() / 100)
+    hesitate()
     Erasure(auth.db, auth).erase_now(Users(auth.db, auth).find(EMAIL))
 
 
-def announce(auth: Auth, given: str) -> None:
+def announce(auth: Auth, given: Keys) -> None:
     """Announce the user's deletion in the midst of the logins."""
-    time.sleep(random.random() / 100)
+    hesitate()
     make_deletion(auth).by_operator(auth.db.find_user_by(email=EMAIL))
 
 
-@pytest.mark.parametrize("shut_out, rounds", [
-    (reset, ROUNDS), (disable, ROUNDS // 2), (delete, ROUNDS // 2),
-    (announce, ROUNDS // 2)])
+@pytest.mark.parametrize("shut_out", [
+    reset, change_password, disable, delete, announce])
 def test_no_session_survives_what_shuts_its_user_out(
-        database_url: str, shut_out: Any, rounds: int) -> None:
-    """R105, R015, R034: a login is before the change and ended by it, or
-    after it and refused; no session is born of what holds no more.
+        database_url: str, shut_out: Any) -> None:
+    """R105, R015, R034, R038: a login is before the change and ended by it,
+    or after it and refused; no session is born of what holds no more.
     """
-    actions = [log_in] * LOGINS + [shut_out]
-    with racers(database_url, actions) as people:
-        db = DB(database_url)
-        auth = Auth(db, Passwords(4))
-        for _ in range(rounds):
-            run_sql(db, "DELETE FROM users")
+    with course(database_url, [log_in] * LOGINS + [shut_out]) as (
+            people, auth):
+        for _ in range(ROUNDS):
+            run_sql(auth.db, "DELETE FROM users")
             make_user(auth)
-            outcomes = people.run(auth.get_reset_password_token(EMAIL))
+            outcomes = people.run(Keys(
+                auth.get_reset_password_token(EMAIL),
+                str(auth.create_session(EMAIL))))
             assert errors_of(outcomes) == [], outcomes
             tokens: List[str] = sum(
                 (each.value for each in outcomes[:-1]), [])
             assert [auth.get_user_from_session_id(token)
                     for token in tokens] == [None] * len(tokens)
-            assert count(db, "sessions") == 0
-        db.close()
+            assert count(auth.db, "sessions") == 0
 
 
 def resume_and_touch(auth: Auth, given: str) -> int:
@@ -104,13 +122,33 @@ def resume_and_touch(auth: Auth, given: str) -> int:
         except SessionRequired as refusal:
             assert refusal.ended
             return number
+        finally:
+            auth.sessions.last_seen.flush()
     return RESUMES
+
+
+def resume_and_touch_later(auth: Auth, given: str) -> int:
+    """Do the same as a service does, which writes later."""
+    auth.sessions.last_seen.defer()
+    return resume_and_touch(auth, given)
 
 
 def destroy(auth: Auth, given: str) -> int:
     """End every session of the user in the midst of the checks."""
     time.sleep(random.random() / 50)
     auth.destroy_session(auth.db.find_user_by(email=EMAIL).id)
+    return _is_live(auth, given)
+
+
+def log_out(auth: Auth, given: str) -> int:
+    """End the one session in the midst of the checks."""
+    time.sleep(random.random() / 50)
+    auth.sessions.revoke_presented(given)
+    return _is_live(auth, given)
+
+
+def _is_live(auth: Auth, given: str) -> int:
+    """Return 1 for a session that is there yet, else 0."""
     try:
         auth.sessions.resume(given)
     except SessionRequired:
@@ -118,13 +156,15 @@ def destroy(auth: Auth, given: str) -> int:
     return 1
 
 
+@pytest.mark.parametrize("end", [destroy, log_out])
 def test_no_touch_brings_a_session_back(
-        database_url: str, clock: SetClock) -> None:
-    """R106, R039: once it was ended, no check that is under way revives it.
+        database_url: str, clock: SetClock, end: Any) -> None:
+    """R106, R031, R039: once it was ended, no check that is under way
+    revives it, and no process takes it for live any more.
 
     The clock is set on by a minute before each check, so that each writes.
     """
-    actions = [resume_and_touch] * 3 + [destroy]
+    actions = [resume_and_touch, resume_and_touch_later] * 2 + [end]
     with racers(database_url, actions, clock) as people:
         db = DB(database_url, clock)
         auth = Auth(db, Passwords(4))
@@ -135,6 +175,8 @@ def test_no_touch_brings_a_session_back(
             outcomes = people.run(token)
             assert errors_of(outcomes) == [], outcomes
             assert outcomes[-1].value == 0
+            again = people.run(token)
+            assert [each.value for each in again] == [0] * len(actions)
             assert auth.get_user_from_session_id(token) is None
             assert count(db, "sessions") == 0
         db.close()
@@ -149,9 +191,7 @@ def log_in_with(auth: Auth, given: str) -> str:
 def test_logins_that_present_one_session_end_it_together(
         database_url: str) -> None:
     """R010, R106: each gets a session of its own, and none is refused."""
-    with racers(database_url, [log_in_with] * 4) as people:
-        db = DB(database_url)
-        auth = Auth(db, Passwords(4))
+    with course(database_url, [log_in_with] * 4) as (people, auth):
         user = make_user(auth)
         for _ in range(ROUNDS // 2):
             presented = auth.create_session(EMAIL)
@@ -163,7 +203,78 @@ def test_logins_that_present_one_session_end_it_together(
             stored = {each.id for each in auth.sessions.live(user.id)}
             assert stored == {token[:36] for token in tokens}
             auth.destroy_session(user.id)
-        db.close()
+
+
+def start(auth: Auth, given: Any) -> str:
+    """Start a session without a proof, which is faster."""
+    return str(auth.create_session(EMAIL))
+
+
+def test_parallel_logins_never_exceed_the_cap(database_url: str) -> None:
+    """R037: thirty at once, on top of almost as many as are allowed."""
+    with course(database_url, [start] * 30) as (people, auth):
+        user = make_user(auth)
+        for _ in range(4):
+            assert errors_of(people.run()) == []
+            assert len(auth.sessions.live(user.id)) <= MOST_SESSIONS
+        assert len(auth.sessions.live(user.id)) == MOST_SESSIONS
+
+
+def rename(number: int, auth: Auth, given: User) -> None:
+    """Change the profile from the version that the round gave."""
+    Profiles(auth.db, auth.audit).change(
+        given.id, {"name": f"Bob {number}"}, {given.version})
+
+
+def test_of_two_changes_from_one_version_one_wins(
+        database_url: str) -> None:
+    """R071: the other is told, and nothing of it is kept."""
+    actions = [partial(rename, number) for number in range(2)]
+    with course(database_url, actions) as (people, auth):
+        make_user(auth)
+        for _ in range(ROUNDS):
+            user = auth.db.find_user_by(email=EMAIL)
+            outcomes = people.run(user)
+            assert errors_of(outcomes) == ["PreconditionFailed"]
+            winner = [each.error for each in outcomes].index("")
+            changed = auth.db.find_user_by(email=EMAIL)
+            assert changed.name == f"Bob {winner}"
+            assert changed.version == user.version + 1
+
+
+def renew(auth: Auth, given: str) -> str:
+    """Give the session another secret."""
+    found = auth.sessions.resume(given)
+    user = auth.db.find_user_by(id=found.user_id)
+    return auth.sessions.renew(found, user)
+
+
+def test_two_reauthentications_of_one_session_have_one_winner(
+        database_url: str) -> None:
+    """R035: the secret changes once; the other finds its own outdated."""
+    with course(database_url, [renew] * 4) as (people, auth):
+        make_user(auth)
+        for _ in range(ROUNDS):
+            outcomes = people.run(auth.create_session(EMAIL))
+            assert errors_of(outcomes) == ["SessionRequired"] * 3
+
+
+def change_own(auth: Auth, given: str) -> None:
+    """Change the password from a session that others use, too."""
+    found = auth.sessions.resume(given)
+    auth.password_change.by_current(found, PASSWORD, ANOTHER)
+
+
+def test_of_two_changes_of_password_at_once_one_is_refused(
+        database_url: str) -> None:
+    """R035, R066: with what a wrong password gets, or as signed out."""
+    with course(database_url, [change_own] * 2) as (people, auth):
+        for _ in range(ROUNDS):
+            run_sql(auth.db, "DELETE FROM users")
+            user = make_user(auth)
+            [error] = errors_of(people.run(auth.create_session(EMAIL)))
+            assert error in ("Forbidden", "SessionRequired")
+            assert len(auth.sessions.live(user.id)) == 1
 
 
 class Held:
@@ -197,18 +308,21 @@ class Held:
             time.sleep(HOLD_SECONDS)
 
 
+SHUT_OUTS = pytest.mark.parametrize("shut_out", [
+    lambda auth, user: auth.update_password(
+        auth.get_reset_password_token(EMAIL), ANOTHER),
+    lambda auth, user: Users(auth.db, auth).disable(user),
+    lambda auth, user: Erasure(auth.db, auth).erase_now(user),
+    lambda auth, user: make_deletion(auth).by_operator(user)])
+
+
 @pytest.fixture
 def bob(auth: Auth) -> User:
     """Return Bob, who is registered."""
     return make_user(auth)
 
 
-@pytest.mark.parametrize("shut_out", [
-    lambda auth, user: auth.update_password(
-        auth.get_reset_password_token(EMAIL), "another password"),
-    lambda auth, user: Users(auth.db, auth).disable(user),
-    lambda auth, user: Erasure(auth.db, auth).erase_now(user),
-    lambda auth, user: make_deletion(auth).by_operator(user)])
+@SHUT_OUTS
 def test_a_login_waits_for_a_change_that_is_under_way(
         auth: Auth, bob: User, shut_out: Any) -> None:
     """R105, R015: the change has ended the sessions and is not committed.
@@ -223,12 +337,7 @@ def test_a_login_waits_for_a_change_that_is_under_way(
     assert count(auth.db, "sessions") == 0
 
 
-@pytest.mark.parametrize("shut_out", [
-    lambda auth, user: auth.update_password(
-        auth.get_reset_password_token(EMAIL), "another password"),
-    lambda auth, user: Users(auth.db, auth).disable(user),
-    lambda auth, user: Erasure(auth.db, auth).erase_now(user),
-    lambda auth, user: make_deletion(auth).by_operator(user)])
+@SHUT_OUTS
 def test_a_change_waits_for_a_login_that_is_under_way(
         auth: Auth, bob: User, shut_out: Any) -> None:
     """R105: and then it finds the session, and ends it."""
