@@ -23,7 +23,7 @@ from vestibule.store.db import DB
 from vestibule.store.event import EventStore
 
 ROUNDS = 20
-MANY = 16
+MANY = 8
 FAST_AND_SLOW = timedelta(minutes=10)
 
 
@@ -167,7 +167,7 @@ def test_of_many_who_announce_one_does(database_url: str) -> None:
 
 
 def test_of_many_exports_one_is_given(database_url: str) -> None:
-    """R107: sixteen at once are one, and one event."""
+    """R107: eight at once are one, and one event."""
     with racers(database_url, [export] * MANY) as people:
         auth = _open(database_url)
         for number in range(ROUNDS // 2):

@@ -30,7 +30,10 @@ from vestibule.store.db import User
 from vestibule.store.event import EventStore
 
 ROUNDS = 20
-MANY = 16
+# More than a token has tries; two cores run no more than two at once.
+MANY = 8
+# What requirement R103 says of registrations.
+REGISTRATIONS = 16
 CODE_TRIES = 5
 
 
@@ -197,7 +200,7 @@ def test_of_many_registrations_in_silence_all_are_answered_equally(
     """R103, R053: one user, who alone holds a proof that is worth anything,
     and no more letters than anybody can cause in an hour.
     """
-    actions = [partial(register, number) for number in range(MANY)]
+    actions = [partial(register, number) for number in range(REGISTRATIONS)]
     with course(database_url, actions) as (people, auth):
         for number in range(ROUNDS):
             email = f"user{number}@example.com"
@@ -209,7 +212,7 @@ def test_of_many_registrations_in_silence_all_are_answered_equally(
             assert len({len(answer[1]) for answer in answers}) == 1
             now = auth.db.clock.now()
             winner, = [
-                each for each in range(MANY) if proves_registration(
+                each for each in range(REGISTRATIONS) if proves_registration(
                     answers[each][1], KEY, user.id, now)]
             assert auth.valid_login(email, f"password {winner}")
             assert len(letters(auth.db)) == MOST_AN_HOUR
