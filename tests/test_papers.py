@@ -55,11 +55,13 @@ def test_requests_are_answered_as_printed(
         paper: Path, tmp_path: Path) -> None:
     """Whoever types what the paper says reads what the paper says.
 
-    All settings but the port are those of ``make run``.
+    All settings but the port, and the cost of hashing, are those of
+    ``make run``.
     """
     terminal = tmp_path / "terminal"
     terminal.mkdir()
-    environ = {"VESTIBULE_PROFILE": "development", "HOME": str(tmp_path)}
+    environ = {"VESTIBULE_PROFILE": "development", "HOME": str(tmp_path),
+               "VESTIBULE_BCRYPT_COST": "4"}
     with Service(environ, tmp_path) as service:
         for dialogue in dialogues(paper):
             printed = type_in(
