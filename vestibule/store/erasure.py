@@ -5,13 +5,14 @@ import json
 from datetime import datetime
 from typing import Any, Dict, List
 
-from sqlalchemy import null, or_
+from sqlalchemy import and_, null, or_
 
 from vestibule.store.compat import case_when
 from vestibule.store.db import DB
 from vestibule.store.event import Event
 from vestibule.store.idempotency import IdempotentRequest
 from vestibule.store.letter import QUEUED, Letter
+from vestibule.store.purging import purge
 from vestibule.store.reservation import Reservation
 from vestibule.store.user import User
 
@@ -86,14 +87,6 @@ class ErasureStore:
 
         Return how many. The index of users leads to them.
         """
-        with self._db.transaction() as work:
-            doomed = [row[0] for row in work.query(Letter.id)
-                      .filter(Letter.__table__.c.user_id.is_(None),
-                              Letter.kind == kind, Letter.state != QUEUED)
-                      .limit(limit).with_for_update(skip_locked=True)]
-            if not doomed:
-                return 0
-            deleted: int = (work.query(Letter)
-                            .filter(Letter.__table__.c.id.in_(doomed))
-                            .delete(synchronize_session=False))
-        return deleted
+        return purge(self._db, Letter, and_(
+            Letter.__table__.c.user_id.is_(None), Letter.kind == kind,
+            Letter.state != QUEUED), limit)

@@ -8,6 +8,7 @@ from typing import Any, Optional
 from sqlalchemy import Column, Index, Integer, Text
 
 from vestibule.store.db import DB, IntegrityError
+from vestibule.store.purging import purge
 from vestibule.store.tables import HEX_DIGEST, Base, Timestamp
 
 
@@ -92,17 +93,8 @@ class IdempotencyStore:
 
     def purge(self, now: datetime, limit: int) -> int:
         """Delete up to ``limit`` expired requests; return how many."""
-        column = IdempotentRequest.__table__.c.key_digest
-        with self._db.transaction() as work:
-            doomed = [row[0] for row in work.query(column)
-                      .filter(IdempotentRequest.expires_at <= now)
-                      .limit(limit).with_for_update(skip_locked=True)]
-            if not doomed:
-                return 0
-            deleted: int = (
-                work.query(IdempotentRequest).filter(column.in_(doomed))
-                .delete(synchronize_session=False))
-        return deleted
+        return purge(self._db, IdempotentRequest,
+                     IdempotentRequest.expires_at <= now, limit)
 
     def _running(self, work: Any, begun: IdempotentRequest) -> Any:
         """Return the query for a request without an answer, by its ticket.

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column, Index, Integer, String, Text, desc, func, text, or_)
 
 from vestibule.store.db import DB
+from vestibule.store.purging import purge
 from vestibule.store.tables import UUID_TEXT, Base, Timestamp, new_id
 
 QUEUED, SENT, DROPPED, DEAD = "queued", "sent", "dropped", "dead"
@@ -170,16 +171,9 @@ class LetterStore:
     def purge(self, settled_before: datetime, limit: int) -> int:
         """Delete up to ``limit`` letters settled so long ago; return how many.
         """
-        with self._db.transaction() as work:
-            doomed = [row[0] for row in work.query(Letter.id)
-                      .filter(Letter.__table__.c.settled_at < settled_before)
-                      .limit(limit).with_for_update(skip_locked=True)]
-            if not doomed:
-                return 0
-            deleted: int = (work.query(Letter)
-                            .filter(Letter.__table__.c.id.in_(doomed))
-                            .delete(synchronize_session=False))
-        return deleted
+        return purge(
+            self._db, Letter,
+            Letter.__table__.c.settled_at < settled_before, limit)
 
     def requeue(self, letter_id: str, now: datetime) -> bool:
         """Let a dead letter be tried anew; say whether there was such one."""

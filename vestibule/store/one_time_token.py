@@ -7,6 +7,7 @@ from typing import Any, List, NamedTuple, Optional, Sequence
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, desc, or_
 
 from vestibule.store.db import DB
+from vestibule.store.purging import purge
 from vestibule.store.tables import HEX_DIGEST, UUID_TEXT, Base, Timestamp
 
 
@@ -160,17 +161,9 @@ class OneTimeTokenStore:
                 OneTimeToken.created_at < requested_at))
 
     def purge(self, now: datetime, limit: int) -> int:
-        """Delete up to ``limit`` expired tokens; return how many.
-
-        Those that somebody holds are left for the next time.
-        """
-        with self._db.transaction() as work:
-            doomed = [row[0] for row in work.query(OneTimeToken.digest)
-                      .filter(OneTimeToken.expires_at <= now)
-                      .limit(limit).with_for_update(skip_locked=True)]
-            if not doomed:
-                return 0
-            return self._delete(OneTimeToken.__table__.c.digest.in_(doomed))
+        """Delete up to ``limit`` expired tokens; return how many."""
+        return purge(
+            self._db, OneTimeToken, OneTimeToken.expires_at <= now, limit)
 
     def _delete(self, *conditions: Any) -> int:
         """Delete the tokens that meet all conditions and count them."""

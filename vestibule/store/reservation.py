@@ -8,6 +8,7 @@ from typing import Optional
 from sqlalchemy import Column, ForeignKey, Index, String
 
 from vestibule.store.db import DB
+from vestibule.store.purging import purge
 from vestibule.store.tables import UUID_TEXT, Base, Timestamp
 
 
@@ -62,14 +63,5 @@ class ReservationStore:
 
     def purge(self, now: datetime, limit: int) -> int:
         """Delete up to ``limit`` expired reservations; return how many."""
-        with self._db.transaction() as work:
-            doomed = [row[0] for row in work.query(Reservation.email)
-                      .filter(Reservation.expires_at <= now)
-                      .limit(limit).with_for_update(skip_locked=True)]
-            if not doomed:
-                return 0
-            deleted: int = (
-                work.query(Reservation)
-                .filter(Reservation.__table__.c.email.in_(doomed))
-                .delete(synchronize_session=False))
-        return deleted
+        return purge(
+            self._db, Reservation, Reservation.expires_at <= now, limit)

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean, Column, ForeignKey, Index, String, Text, desc, text)
 
 from vestibule.store.db import DB
+from vestibule.store.purging import purge
 from vestibule.store.tables import (
     HEX_DIGEST, UUID_TEXT, Base, Timestamp, to_microseconds)
 
@@ -205,16 +206,8 @@ class SessionStore:
         return found
 
     def purge(self, now: datetime, limit: int) -> int:
-        """Delete up to ``limit`` expired sessions; return how many.
-
-        Those that somebody holds are left for the next time: the purge waits
-        for nobody, so nobody meets it in a circle.
-        """
-        with self._db.transaction() as work:
-            doomed = [row[0] for row in work.query(Session.id)
-                      .filter(Session.idle_expires_at <= now)
-                      .limit(limit).with_for_update(skip_locked=True)]
-            return self._delete_ids(doomed)
+        """Delete up to ``limit`` expired sessions; return how many."""
+        return purge(self._db, Session, Session.idle_expires_at <= now, limit)
 
     def _delete_ids(self, session_ids: List[str]) -> int:
         """Delete these sessions and count them."""
