@@ -2,10 +2,12 @@
 """How results are printed: aligned columns for people, JSON for programs."""
 
 import json
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Optional, Sequence
 
 import click
+
+from vestibule.base.texts import rfc3339
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
@@ -27,7 +29,5 @@ def print_aside(sentence: str) -> None:
 
 
 def instant(moment: Optional[datetime]) -> Optional[str]:
-    """Return an instant in ISO 8601, UTC, to the second."""
-    if moment is None:
-        return None
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return an instant as it is written everywhere, if there is one."""
+    return None if moment is None else rfc3339(moment)

@@ -7,13 +7,12 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 
 from vestibule.base.errors import InvalidInput
+from vestibule.base.texts import rfc3339
 from vestibule.store.event import Event
-from vestibule.store.tables import to_microseconds
 from vestibule.web.answers import answer
 from vestibule.web.context import services
 from vestibule.web.device import device_of
 from vestibule.web.guards import current_session, session_required
-from vestibule.web.times import written
 
 DEFAULT_LIMIT, MOST = 50, 100
 routes = Blueprint("activity", __name__)
@@ -45,7 +44,7 @@ def _limit() -> int:
 
 def _shown(event: Event) -> Dict[str, Any]:
     """Return an event as its JSON object."""
-    return {"at": written(to_microseconds(event.at)), "what": event.what,
+    return {"at": rfc3339(event.at), "what": event.what,
             "ip": event.ip, "device": device_of(event.user_agent),
             "session_id": event.session_id, "request_id": event.request_id,
             "detail": event.detail}

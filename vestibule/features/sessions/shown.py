@@ -4,10 +4,10 @@
 from datetime import datetime
 from typing import Any, Dict, Union
 
+from vestibule.base.texts import rfc3339
 from vestibule.store.session import FoundSession, Session
-from vestibule.store.tables import to_microseconds
+from vestibule.store.tables import from_microseconds
 from vestibule.web.device import device_of
-from vestibule.web.times import written
 
 INSTANTS = ("created_at", "authenticated_at", "last_seen_at",
             "idle_expires_at", "expires_at")
@@ -25,11 +25,11 @@ def shown_user(session: FoundSession) -> Dict[str, Any]:
     """Return the user of a session as a JSON object."""
     return {"id": session.user_id, "email": session.email,
             "email_verified": session.email_verified_at is not None,
-            "created_at": written(session.user_created_at)}
+            "created_at": _written(session.user_created_at)}
 
 
 def _written(instant: Union[datetime, int]) -> str:
     """Write an instant of a model, or of the row that the look-up found."""
-    if isinstance(instant, datetime):
-        instant = to_microseconds(instant)
-    return written(instant)
+    if isinstance(instant, int):
+        instant = from_microseconds(instant)
+    return rfc3339(instant)
