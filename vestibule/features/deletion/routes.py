@@ -6,10 +6,9 @@ from flask import Blueprint, Response
 from vestibule.base.texts import rfc3339
 from vestibule.web.answers import answer
 from vestibule.web.context import origin, services
-from vestibule.web.cookies import clear_session, set_session
-from vestibule.web.forms import read_texts, read_yes_no
-from vestibule.web.guards import (
-    current_session, recent_proof_required, session_to_replace)
+from vestibule.web.cookies import clear_session
+from vestibule.web.guards import current_session, recent_proof_required
+from vestibule.web.signing_in import sign_in_by
 
 routes = Blueprint("deletion", __name__)
 
@@ -34,13 +33,4 @@ def delete_profile() -> Response:
 @routes.route("/profile/restore", methods=["POST"])
 def restore_profile() -> Response:
     """Take the deletion back, and sign in as ``POST /sessions`` does."""
-    sent = read_texts(("email", "password"))
-    remember = read_yes_no("remember", default=True)
-    signed_in = services().deletion.restore(
-        sent["email"], sent["password"], origin(), session_to_replace(),
-        remember)
-    response = answer(
-        {"email": signed_in.user.email, "message": "logged in"})
-    set_session(response, signed_in.session_token, services().settings,
-                remember)
-    return response
+    return sign_in_by(services().deletion.restore)

@@ -4,12 +4,11 @@
 from flask import Blueprint, Response
 
 from vestibule.base.errors import NotFound, SessionRequired
-from vestibule.web.answers import answer, see_other
+from vestibule.web.answers import see_other
 from vestibule.web.context import origin, services
-from vestibule.web.cookies import clear_session, set_session
-from vestibule.web.forms import read_texts, read_yes_no
-from vestibule.web.guards import (
-    current_session, session_required, session_to_replace)
+from vestibule.web.cookies import clear_session
+from vestibule.web.guards import current_session, session_required
+from vestibule.web.signing_in import sign_in_by
 
 routes = Blueprint("login", __name__)
 
@@ -17,16 +16,7 @@ routes = Blueprint("login", __name__)
 @routes.route("/sessions", methods=["POST"])
 def log_in() -> Response:
     """Start a session for an email and its password."""
-    sent = read_texts(("email", "password"))
-    remember = read_yes_no("remember", default=True)
-    signed_in = services().sign_in.with_password(
-        sent["email"], sent["password"], origin(), session_to_replace(),
-        remember)
-    response = answer(
-        {"email": signed_in.user.email, "message": "logged in"})
-    set_session(response, signed_in.session_token, services().settings,
-                remember)
-    return response
+    return sign_in_by(services().sign_in.with_password)
 
 
 @routes.route("/sessions", methods=["DELETE"])
