@@ -11,9 +11,9 @@ from tests.support.builders import (
     token_in)
 from tests.support.clock import SetClock
 from tests.support.recovery import (
-    DESK, KEY, change_address, change_password, change_token, delivered,
-    events_of, fresh, mailed_in, make_verification, make_verified, move,
-    refuse_spending, typed, what_happened)
+    DESK, change_address, change_password, change_token, delivered, events_of,
+    fresh, mailed_in, make_verification, make_verified, move, refuse_spending,
+    typed, what_happened)
 from vestibule.base.errors import (
     InvalidInput, InvalidToken, SessionRequired)
 from vestibule.base.origin import LIBRARY
@@ -23,19 +23,12 @@ from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, RESET, UNDO, VERIFY, Presented)
 from vestibule.kernel.outbox import (
     CHANGE_EMAIL_LETTER, EMAIL_CHANGED_LETTER, MOST_AN_HOUR)
-from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.verification import Claim, Verification
-from vestibule.store.db import DB, User
+from vestibule.store.db import User
 from vestibule.store.letter import DROPPED, QUEUED
 from vestibule.store.reservation import ReservationStore
 
 NEW, THIRD = "new@example.com", "third@example.com"
-
-
-@pytest.fixture
-def auth(db: DB) -> Auth:
-    """Return an API with a secret key."""
-    return Auth(db, Passwords(4), KEY)
 
 
 @pytest.fixture

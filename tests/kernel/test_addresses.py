@@ -16,21 +16,14 @@ from vestibule.base.origin import LIBRARY
 from vestibule.kernel.address_change import AddressChange
 from vestibule.kernel.addresses import Addresses
 from vestibule.kernel.auth import Auth
-from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.registration import Registration
 from vestibule.kernel.undo import Undo
 from vestibule.kernel.users import Users
-from vestibule.store.db import DB, User
+from vestibule.store.db import User
 from vestibule.store.reservation import Reservation, ReservationStore
 
 LEFT, NEW = EMAIL, "new@example.com"
 WEEK = timedelta(days=7)
-
-
-@pytest.fixture
-def auth(db: DB) -> Auth:
-    """Return an API with a secret key."""
-    return Auth(db, Passwords(4), KEY)
 
 
 @pytest.fixture

@@ -31,18 +31,6 @@ CASES = [(issued, wanted) for issued in WITH_CODE
          if issued != wanted]
 
 
-@pytest.fixture
-def auth(db: DB) -> Auth:
-    """Return an API with a secret key."""
-    return Auth(db, Passwords(4), KEY)
-
-
-@pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, who is registered."""
-    return make_user(auth)
-
-
 def stored(db: DB) -> List[OneTimeToken]:
     """Return the rows of all tokens, the oldest first."""
     with db.reading() as work:

@@ -50,12 +50,6 @@ class Stopping(Postbox):
         self._stop.set()
 
 
-@pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, who is registered."""
-    return make_user(auth)
-
-
 def send(auth: Auth, *refusals: Exception) -> List[Message]:
     """Try what is due now once; return what the mail server took."""
     postbox = Postbox(*refusals)

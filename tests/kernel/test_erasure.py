@@ -18,7 +18,6 @@ from vestibule.kernel.auth import Auth
 from vestibule.kernel.deletion import GRACE
 from vestibule.kernel.erasure import MARGIN, Erasure
 from vestibule.kernel.housekeeping import Housekeeping
-from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.users import Users
 from vestibule.store.db import DB, User
@@ -28,12 +27,6 @@ from vestibule.store.tables import EPOCH
 KEY = "0123456789abcdefghijklmnopqrstuv"
 WEB = Origin("192.0.2.7", "Browser/1.0", "req-12345")
 DESK = Origin(None, "vestibule command line")
-
-
-@pytest.fixture
-def auth(db: DB) -> Auth:
-    """Return the API with a key for pseudonyms."""
-    return Auth(db, Passwords(4), KEY)
 
 
 @pytest.fixture

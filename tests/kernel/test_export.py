@@ -17,10 +17,8 @@ from vestibule.kernel import export as module
 from vestibule.kernel.address_change import AddressChange
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.export import Export
-from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.users import Users
-from vestibule.store.db import DB
 from vestibule.store.event import EventStore
 
 _SECRETS = text("""
@@ -32,12 +30,6 @@ _SECRETS = text("""
 """)
 KEY = "0123456789abcdefghijklmnopqrstuv"
 WEB = Origin("192.0.2.7", "Browser/1.0", "req-12345")
-
-
-@pytest.fixture
-def auth(db: DB) -> Auth:
-    """Return the API with a key for masks."""
-    return Auth(db, Passwords(4), KEY)
 
 
 def exported(auth: Auth, user_id: str) -> Dict[str, Any]:

@@ -10,7 +10,7 @@ from tests.support.builders import (
     BASE_URL, EMAIL, erase, everything, letters, make_user, refusing)
 from tests.support.clock import SetClock
 from tests.support.recovery import (
-    KEY, delivered, fresh, make_verified, refuse_spending, typed)
+    delivered, fresh, make_verified, refuse_spending, typed)
 from vestibule.base.digest import digest_of
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.letter_writer import Letterhead, LetterWriter
@@ -20,7 +20,6 @@ from vestibule.kernel.outbox import (
     ALREADY_REGISTERED_LETTER, CHANGE_EMAIL_LETTER, DELETED_LETTER,
     DISABLED_LETTER, EMAIL_CHANGED_LETTER, PASSWORD_CHANGED_LETTER,
     RESET_LETTER, SUPERSEDING, VERIFY_LETTER)
-from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.users import Users
 from vestibule.mail.letters import LetterContext, compose
 from vestibule.store.db import DB, User
@@ -38,18 +37,6 @@ WITH_CODE: Dict[str, Any] = {
     VERIFY_LETTER: ("verify", {"hours": 24}),
     CHANGE_EMAIL_LETTER: ("verify", {"hours": 24})}
 PLAIN = (ALREADY_REGISTERED_LETTER, DISABLED_LETTER, DELETED_LETTER)
-
-
-@pytest.fixture
-def auth(db: DB) -> Auth:
-    """Return an API with a secret key."""
-    return Auth(db, Passwords(4), KEY)
-
-
-@pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, who has proved nothing."""
-    return make_user(auth)
 
 
 @pytest.fixture

@@ -38,12 +38,6 @@ CHANGES: List[Callable[[str], str]] = [
 
 
 @pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, who is registered."""
-    return make_user(auth)
-
-
-@pytest.fixture
 def other_purpose(monkeypatch: pytest.MonkeyPatch) -> str:
     """Have a second purpose, as later features will."""
     monkeypatch.setitem(

@@ -316,12 +316,6 @@ SHUT_OUTS = pytest.mark.parametrize("shut_out", [
     lambda auth, user: make_deletion(auth).by_operator(user)])
 
 
-@pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, who is registered."""
-    return make_user(auth)
-
-
 @SHUT_OUTS
 def test_a_login_waits_for_a_change_that_is_under_way(
         auth: Auth, bob: User, shut_out: Any) -> None:

@@ -22,12 +22,6 @@ from vestibule.store.event import EventStore
 NEW = "another password"
 
 
-@pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, who is registered."""
-    return make_user(auth)
-
-
 def mailed_token(auth: Auth, email: str = EMAIL) -> str:
     """Return the token of a reset link that was mailed just now."""
     auth.request_reset(email)

@@ -43,12 +43,6 @@ MISSHAPEN: List[Callable[[str], str]] = [
     lambda token: token[:40] + "\u0661" + token[41:]]
 
 
-@pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, who is registered."""
-    return make_user(auth)
-
-
 def refusal_of(auth: Auth, token: Any) -> SessionRequired:
     """Return the refusal that a token gets."""
     with pytest.raises(SessionRequired) as refusal:

@@ -6,32 +6,19 @@ from typing import Any, Callable, Dict
 import pytest
 
 from tests.support.builders import EMAIL, PASSWORD, make_user
-from tests.support.recovery import KEY, change_token, refuse_spending
+from tests.support.recovery import change_token, refuse_spending
 from vestibule.base.errors import SessionRequired
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.address_change import AddressChange
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import CHANGE_EMAIL, TypedCode
-from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.profiles import Profiles
 from vestibule.kernel.users import Users
-from vestibule.store.db import DB, User
+from vestibule.store.db import User
 from vestibule.store.event import EventStore
 from vestibule.store.session import FoundSession
 
 THIEF = "thief@example.com"
-
-
-@pytest.fixture
-def auth(db: DB) -> Auth:
-    """Return the API with the key that codes hang on."""
-    return Auth(db, Passwords(4), KEY)
-
-
-@pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, who is registered."""
-    return make_user(auth)
 
 
 def signed_in(auth: Auth) -> FoundSession:

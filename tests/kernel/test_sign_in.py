@@ -22,12 +22,6 @@ from vestibule.store.event import EventStore
 
 
 @pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, who is registered."""
-    return make_user(auth)
-
-
-@pytest.fixture
 def sign_in(auth: Auth) -> SignIn:
     """Return the one door."""
     return SignIn(auth.db, auth)

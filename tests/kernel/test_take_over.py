@@ -6,7 +6,7 @@ from typing import Any, List, Tuple
 import pytest
 
 from tests.support.builders import (
-    EMAIL, PASSWORD, everything, make_user, refusing, token_in)
+    EMAIL, PASSWORD, everything, refusing, token_in)
 from tests.support.recovery import (
     DESK, KEY, change_token, delivered, events_of, mailed_in,
     make_verification, refuse_spending, typed)
@@ -28,12 +28,6 @@ OTHERS = "eve@example.com"
 def auth(db: DB) -> Auth:
     """Return an API with a secret key and a policy for passwords."""
     return Auth(db, Passwords(4), KEY, rules=Rules(PasswordPolicy(8)))
-
-
-@pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, as whom somebody else has registered."""
-    return make_user(auth)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.support.builders import (
     token_in)
 from tests.support.clock import SetClock
 from tests.support.recovery import (
-    DESK, KEY, change_password, change_token, delivered, events_of, fresh,
+    DESK, change_password, change_token, delivered, events_of, fresh,
     make_verification, make_verified, move, refuse_spending, what_happened)
 from vestibule.base.errors import (
     IdentifierTaken, InvalidToken, SessionRequired)
@@ -21,21 +21,14 @@ from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, RESET, UNDO, VERIFY)
 from vestibule.kernel.outbox import (
     CHANGE_EMAIL_LETTER, PASSWORD_CHANGED_LETTER, RESET_LETTER)
-from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.undo import Undo
 from vestibule.kernel.users import Users
 from vestibule.kernel.verification import Claim
-from vestibule.store.db import DB, User
+from vestibule.store.db import User
 from vestibule.store.letter import QUEUED
 
 THIEF, SECOND = "thief@example.com", "second@example.com"
 STOLEN = "the password of a thief"
-
-
-@pytest.fixture
-def auth(db: DB) -> Auth:
-    """Return an API with a secret key."""
-    return Auth(db, Passwords(4), KEY)
 
 
 @pytest.fixture

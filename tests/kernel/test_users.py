@@ -34,12 +34,6 @@ def users(auth: Auth) -> Users:
     return Users(auth.db, auth)
 
 
-@pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, who is registered."""
-    return make_user(auth)
-
-
 def events(db: DB, user: User) -> List[str]:
     """Return what was written down about a user, in order."""
     return [each.what for each in EventStore(db).of_user(user.id)]

@@ -38,12 +38,6 @@ def auth(db: DB) -> Auth:
 
 
 @pytest.fixture
-def bob(auth: Auth) -> User:
-    """Return Bob, who is registered and has proved nothing."""
-    return make_user(auth)
-
-
-@pytest.fixture
 def verification(auth: Auth) -> Verification:
     """Return the verification of an empty database."""
     return make_verification(auth)
