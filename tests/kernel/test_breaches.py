@@ -2,6 +2,7 @@
 """Asking a service which passwords are known from breaches."""
 
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import Any, Dict, Iterator
@@ -197,6 +198,25 @@ def test_the_normal_form_is_asked_about(service: RangeService) -> None:
     for text in ("caf\u00e9 " * 5, "cafe\u0301 " * 5):
         with pytest.raises(InvalidInput):
             policy.check(text)
+
+
+def test_a_thread_that_cannot_start_takes_no_place(
+        service: RangeService, monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture) -> None:
+    """However often that happens, the next one is asked again."""
+    service.know(PASSWORD)
+    breaches = Breaches(service.url)
+
+    def refuse(thread: threading.Thread) -> None:
+        """Do what Python does where the system gives no more threads."""
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(breaches_module.MOST_AT_ONCE + 1):
+            assert not breaches.hold(PASSWORD)
+    assert {"too many threads" in each for each in caplog.messages} == {True}
+    assert breaches.hold(PASSWORD)
 
 
 def _wait_until_free(breaches: Breaches) -> None:

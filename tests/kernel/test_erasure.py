@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """When the date has come nothing personal is left, and that is proved."""
 
+import json
 import threading
 from datetime import timedelta
 from typing import Any, List
@@ -18,10 +19,12 @@ from vestibule.kernel.auth import Auth
 from vestibule.kernel.deletion import GRACE
 from vestibule.kernel.erasure import MARGIN, Erasure
 from vestibule.kernel.housekeeping import Housekeeping
+from vestibule.kernel.idempotency import Idempotency, StoredAnswer
 from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.users import Users
 from vestibule.store.db import DB, User
 from vestibule.store.event import Event, EventStore
+from vestibule.store.idempotency import IdempotentRequest
 from vestibule.store.tables import EPOCH
 
 KEY = "0123456789abcdefghijklmnopqrstuv"
@@ -87,6 +90,24 @@ def test_nothing_personal_is_left(
     pseudonym = auth.audit.pseudonym(bob.id)
     assert {each.user_id for each in found} == {pseudonym}
     assert {each.target for each in found} == {pseudonym, None}
+
+
+def test_answers_about_each_address_are_deleted(
+        auth: Auth, bob: User) -> None:
+    """R034: for the address that is kept, too; another's is left alone."""
+    idempotency = Idempotency(auth.db, KEY)
+    others = "bold@example.com"
+    for email in (EMAIL, "old@example.com", others):
+        begun = idempotency.begin(email, {"email": email})
+        assert isinstance(begun, IdempotentRequest)
+        idempotency.finish(
+            begun, 200, json.dumps({"email": email, "message": "made"}))
+    Erasure(auth.db, auth).erase_now(bob, DESK)
+    left = everything(auth.db).replace(others, "")
+    assert count(auth.db, "idempotency") == 1
+    assert isinstance(
+        idempotency.begin(others, {"email": others}), StoredAnswer)
+    assert "old@example.com" not in left
 
 
 def test_the_proof_is_found_by_who_has_the_key_and_the_id(

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.builders import (
-    EMAIL, PASSWORD, Postbox, everything, make_delivery, make_newcomer,
-    make_user, overheard, token_in)
+    EMAIL, PASSWORD, Postbox, count, everything, make_delivery,
+    make_newcomer, make_user, overheard, token_in)
 from tests.support.clock import SetClock
+from tests.support.recovery import change_token
 from vestibule.base.errors import SessionRequired, Throttled
 from vestibule.base.origin import Origin
 from vestibule.kernel import export as module
@@ -96,6 +97,18 @@ def test_no_secret_and_nothing_made_of_one_is_in_it(auth: Auth) -> None:
         assert secret not in written
 
 
+def test_an_address_asked_for_is_no_key_of_theirs(auth: Auth) -> None:
+    """A token that was mailed to another box says nothing of this person:
+    it may be somebody else's address, and is theirs once it is proved.
+    """
+    user = make_user(auth)
+    change_token(auth, user, "new@example.com")
+    auth.get_reset_password_token(EMAIL)
+    assert count(auth.db, "one_time_tokens") == 2
+    found = exported(auth, user.id)["one_time_tokens"]
+    assert [each["purpose"] for each in found] == ["reset"]
+
+
 def test_it_holds_nothing_of_anybody_else(auth: Auth) -> None:
     """R070: not even letters to an address that was somebody else's."""
     eve = make_user(auth, "eve@example.com")
@@ -147,6 +160,20 @@ def test_who_is_gone_gets_none(auth: Auth) -> None:
     """R034: the session was looked up just before."""
     with pytest.raises(SessionRequired):
         Export(auth.db, auth).begin("nobody")
+
+
+def test_who_was_signed_out_meanwhile_gets_none(auth: Auth) -> None:
+    """R031: the cookie was checked, and then somebody ended the session."""
+    user = make_user(auth)
+    ended, live = [
+        auth.sessions.resume(auth.create_session(EMAIL)).id
+        for _ in range(2)]
+    auth.sessions.revoke(ended, user.id)
+    before = everything(auth.db)
+    with pytest.raises(SessionRequired) as refusal:
+        Export(auth.db, auth).begin(user.id, WEB._replace(session_id=ended))
+    assert refusal.value.ended and everything(auth.db) == before
+    Export(auth.db, auth).begin(user.id, WEB._replace(session_id=live))
 
 
 def test_it_is_read_in_batches_with_nothing_held_between(

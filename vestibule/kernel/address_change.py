@@ -36,7 +36,7 @@ class AddressChange:
         with self._db.transaction():
             user = self._db.lock_user(user_id)
             if (user is None or user.delete_after is not None
-                    or not self._is_live(user_id, origin)):
+                    or not self._auth.sessions.may_go_on(user_id, origin)):
                 raise SessionRequired(ended=True)
             if user.email == canonical:
                 raise InvalidInput({"email": ["unchanged"]},
@@ -48,16 +48,6 @@ class AddressChange:
                 "email_change.requested", user_id,
                 self._auth.audit.masked(canonical), origin)
         return canonical
-
-    def _is_live(self, user_id: str, origin: Origin) -> bool:
-        """Say whether the session that asks, if it is one, has not ended.
-
-        A body may come long after the cookie that was checked: who was shut
-        out meanwhile must not change anything.
-        """
-        return origin.session_id is None or any(
-            session.id == origin.session_id
-            for session in self._auth.sessions.live(user_id))
 
     def confirm(self, token: OneTimeToken, origin: Origin) -> User:
         """Spend a token on the address that it was mailed to, exactly.

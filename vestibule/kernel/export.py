@@ -60,11 +60,13 @@ class Export:
         They are read as they are asked for, a batch at a time; no
         transaction is open meanwhile. Counted is under the user's lock, so
         that of any number at once one succeeds. Raises ``Throttled`` within
-        a day of the last one, and ``SessionRequired`` for a user who is gone.
+        a day of the last one, and ``SessionRequired`` for a user who is gone
+        and for a session that ended since it was looked up.
         """
         with self._db.transaction():
             user = self._db.lock_user(user_id)
-            if user is None:
+            if (user is None
+                    or not self._auth.sessions.may_go_on(user_id, origin)):
                 raise SessionRequired(ended=True)
             self._require_pause(user_id)
             self._auth.audit.record(EXPORTED, user_id, user_id, origin)

@@ -152,6 +152,17 @@ class Sessions:
         """Return the user's live sessions, the newest first."""
         return self._store.live_of_user(user_id, self._db.clock.now())
 
+    def may_go_on(self, user_id: str, origin: Origin) -> bool:
+        """Say whether the session that asks, if it is one, has not ended.
+
+        Its cookie was checked before, and a body may come long after that:
+        who was shut out meanwhile must not get or change anything. It is
+        asked under the user's lock.
+        """
+        return origin.session_id is None or any(
+            session.id == origin.session_id
+            for session in self.live(user_id))
+
     def label(self, session_id: str, user_id: str, label: Optional[str],
               origin: Origin = LIBRARY) -> None:
         """Name a live session of this user, or take its name away.
