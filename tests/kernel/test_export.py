@@ -29,7 +29,6 @@ _SECRETS = text("""
     UNION SELECT secret_digest FROM sessions
     UNION SELECT hashed_password FROM users
 """)
-KEY = "0123456789abcdefghijklmnopqrstuv"
 WEB = Origin("192.0.2.7", "Browser/1.0", "req-12345")
 
 
