@@ -19,6 +19,7 @@ from vestibule.base.config import ConfigError, Settings
 from vestibule.base.setting_values import Bind
 from vestibule.kernel.services import Services, build_services
 from vestibule.store.schema import require_current
+from vestibule.web.body import MAXIMUM_BYTES
 from vestibule.web.context import EXTENSION
 
 MOST_WORKERS = 4
@@ -134,10 +135,24 @@ class _Server(BaseApplication):
             # From version 25.1 on Gunicorn would open a socket to be steered
             # by, the same one for every service of a user.
             "control_socket_disable": True,
+            "pre_request": _close_after_refusal,
             "loglevel": "warning",
             "when_ready": lambda server: _announce(settings),
             "worker_exit": lambda server, worker: self._finish(),
         }
+
+
+def _close_after_refusal(worker: Any, request: Any) -> None:
+    """Let the connection end with the answer where the body is not read.
+
+    Gunicorn would read such a body to its end before the next request, in a
+    thread of its few, for as long as the client likes. It has found the
+    length to be a number already.
+    """
+    for name, value in request.headers:
+        if name == "TRANSFER-ENCODING" or (
+                name == "CONTENT-LENGTH" and int(value) > MAXIMUM_BYTES):
+            request.force_close()
 
 
 def workers_for_machine() -> int:

@@ -23,6 +23,7 @@ LENGTH = b"Content-Length: %d\r\n" % len(BODY)
 HIDDEN = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
 HIDDEN_LENGTH = b"Content-Length: %d\r\n" % len(HIDDEN)
 SECONDS, PROMPT_SECONDS = 5.0, 1.0
+MOST_CHUNKS = 200
 # To linger for no second at all: closing breaks the connection off.
 RESET = struct.pack("ii", 1, 0)
 
@@ -89,6 +90,8 @@ REQUESTS = (
         BODY),
     Raw("a list of lengths", POST, (400,), JSON + b"Content-Length: 2, 2\r\n",
         b"{}"),
+    Raw("a length without an end", POST, (400, 413),
+        JSON + b"Content-Length: " + b"9" * 5000 + b"\r\n", BODY),
     Raw("a huge length", POST, (413,),
         JSON + b"Content-Length: 99999999999\r\n", BODY),
     Raw("twenty megabytes", POST, (413,),
@@ -120,6 +123,29 @@ SMUGGLERS = (
     Raw("behind a GET", GET, (200,), JSON + HIDDEN_LENGTH, HIDDEN),
     Raw("in a chunk", POST, (411,), JSON + CHUNKED,
         b"%x\r\n%s\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN)),
+)
+# Ways to say how long a body is on which two readers need not agree. Behind
+# it stands a request that one of them would take for one of its own.
+UNCLEAR = (
+    CHUNKED + LENGTH, LENGTH + CHUNKED, LENGTH + b"Content-Length: 0\r\n",
+    LENGTH + LENGTH, b"Transfer-Encoding : chunked\r\n" + LENGTH,
+    b"Transfer-Encoding: xchunked\r\n" + LENGTH,
+    b"Transfer-Encoding:\x0bchunked\r\n" + LENGTH,
+    b"Transfer-Encoding: chunked, identity\r\n" + LENGTH,
+    b"Transfer-Encoding: identity, chunked\r\n" + LENGTH,
+    b"Transfer-Encoding: identity\r\n" + CHUNKED,
+    CHUNKED + b"Transfer-Encoding: x\r\n", CHUNKED + CHUNKED,
+    b"Transfer-Encoding: \"chunked\"\r\n", b"Transfer-Encoding: \r\n",
+    b" Transfer-Encoding: chunked\r\n" + LENGTH,
+    b"X: a\r\n\tTransfer-Encoding: chunked\r\n" + LENGTH,
+    b"X: a\rTransfer-Encoding: chunked\r\n" + LENGTH,
+    b"X: a\nTransfer-Encoding: chunked\r\n" + LENGTH,
+    b"Transfer-Encoding\0: chunked\r\n" + LENGTH,
+    b"Content-Length: +46\r\n", b"Content-Length: 0x2e\r\n",
+    b"Content-Length: 4 6\r\n", b"Content-Length:\r\n",
+    b"Content-Length: 46,\r\n", b"Content-Length : 46\r\n",
+    b"Content-Length: \xb2\r\n", b"Content-Length: 4_6\r\n",
+    b"Content-Length: -0\r\n", b"Content-Length: 46.0\r\n",
 )
 
 
@@ -174,6 +200,50 @@ def test_a_body_is_never_taken_for_a_request(
     sent = raw.bytes_for(service.port).replace(b"Connection: close\r\n", b"")
     assert statuses(service.port, sent) == list(raw.statuses)
     assert statuses(service.port, HIDDEN) == [200]
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+@pytest.mark.parametrize("framing", UNCLEAR, ids=ascii)
+def test_a_body_of_unclear_length_ends_the_connection(
+        service: Service, framing: bytes, version: bytes) -> None:
+    """R099: it is refused, and nothing behind it is taken for a request."""
+    raw = Raw("unclear", b"POST /users HTTP/" + version, (400, 411, 501),
+              JSON + framing, b"2e\r\n" + BODY + b"\r\n0\r\n\r\n" + HIDDEN)
+    sent = raw.bytes_for(service.port).replace(b"Connection: close", b"A: a")
+    [status] = statuses(service.port, sent)
+    assert status in raw.statuses
+    assert "Traceback" not in service.log.read_text()
+
+
+@pytest.mark.parametrize("name", [
+    b"Transfer_Encoding: chunked", b"Content_Length: 3", b"Host_: evil.org",
+    b"Cookie_: a=b", b"X_Forwarded_For: 10.0.0.1"])
+def test_a_header_with_an_underscore_is_no_other(
+        service: Service, name: bytes) -> None:
+    """R099: in an environ it would look like the one with a hyphen."""
+    raw = Raw("underscore", POST, (422,), JSON + b"Content-Length: 2\r\n"
+              + name + b"\r\n", b"{}")
+    assert statuses(service.port, raw.bytes_for(service.port)) == [422]
+
+
+@pytest.mark.parametrize("framing", [
+    CHUNKED, b"Content-Length: 900000000\r\n"])
+def test_an_endless_body_is_cut_off(
+        service: Service, framing: bytes) -> None:
+    """R091: what follows a refusal is not read to its end.
+
+    It would hold one of the threads for as long as the client likes.
+    """
+    raw = Raw("endless", POST, (411, 413), JSON + framing)
+    sent = raw.bytes_for(service.port).replace(b"Connection: close\r\n", b"")
+    with socket.create_connection(("127.0.0.1", service.port),
+                                  SECONDS) as client:
+        client.sendall(sent)
+        assert int(client.recv(65536).split()[1]) in raw.statuses
+        with pytest.raises(OSError):
+            for _ in range(MOST_CHUNKS):
+                client.sendall(b"4\r\naaaa\r\n")
+                time.sleep(0.01)
 
 
 @pytest.mark.parametrize("sent", [
