@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 import pytest
 
 from tests.support.builders import (
-    EMAIL, PASSWORD, count, make_user, store_hash)
+    EMAIL, HASH, PASSWORD, count, make_user, store_hash)
 from tests.support.hash_work import Work
 from vestibule.base.errors import InvalidInput
 from vestibule.base.setting_values import Pepper
@@ -21,6 +21,7 @@ from vestibule.store.db import DB
 
 COST = 6
 LONG = "x" * 100
+FOREIGN = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo"
 
 
 @pytest.fixture
@@ -39,13 +40,16 @@ def dear_auth(db: DB) -> Auth:
     make_user(cheap, "cheap@example.com")
     make_user(cheap, "cheaplong@example.com", LONG)
     users = Users(db, auth)
-    for name in ("disabled", "corrupt", "empty"):
+    for name in ("disabled", "corrupt", "empty", "foreign", "dear"):
         make_user(auth, f"{name}@example.com")
     users.disable(users.find("disabled@example.com"))
     make_user(cheap, "disabledcheap@example.com")
     users.disable(users.find("disabledcheap@example.com"))
     store_hash(db, users.find("corrupt@example.com"), "$2b$04$short")
     store_hash(db, users.find("empty@example.com"), "")
+    store_hash(db, users.find("foreign@example.com"), FOREIGN)
+    store_hash(db, users.find("dear@example.com"),
+               HASH.replace("$04$", "$31$"))
     make_user(auth, "pepper@example.com")
     store_hash(db, users.find("pepper@example.com"),
                "{v1:gone}" + auth.passwords.hash(PASSWORD).decode())
@@ -76,6 +80,8 @@ REFUSALS: Dict[str, Any] = {
     "a corrupt hash": ("corrupt@example.com", PASSWORD),
     "an unknown pepper": ("pepper@example.com", PASSWORD),
     "an unknown pepper, a long password": ("pepper@example.com", LONG),
+    "a hash of another kind": ("foreign@example.com", PASSWORD),
+    "a hash too dear to be ours": ("dear@example.com", PASSWORD),
     "an empty hash": ("empty@example.com", PASSWORD),
     "no hash": ("invited@example.com", PASSWORD),
     "no hash, and over 72 bytes": ("invited@example.com", LONG),

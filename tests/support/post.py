@@ -104,11 +104,12 @@ class Post:
 
 
 def production_post(environ: Dict[str, str], clock: SetClock,
-                    sink: SmtpSink, **changes: Any) -> Post:
+                    sink: SmtpSink, cost: int = CHEAPEST,
+                    **changes: Any) -> Post:
     """Return the post of a production service that mails to the sink.
 
-    Its settings are those of production but for the cost of a hash, and for
-    ``changes``, whose names lack the prefix.
+    Its settings are those of production but for the ``cost`` of a hash, and
+    for ``changes``, whose names lack the prefix.
     """
     changed = {f"VESTIBULE_{name}": value for name, value in changes.items()}
     settings = load(dict(
@@ -117,4 +118,4 @@ def production_post(environ: Dict[str, str], clock: SetClock,
         VESTIBULE_SMTP_URL=sink.url,
         VESTIBULE_MAIL_FROM="mail@example.com", **changed)).settings
     return Post(make_client(
-        settings._replace(bcrypt_cost=CHEAPEST), clock), sink)
+        settings._replace(bcrypt_cost=cost), clock), sink)
