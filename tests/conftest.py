@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterator, List
 import hypothesis
 import pytest
 
+from tests.support import examples
 from tests.support.client import Client, make_client
 from tests.support.clock import SetClock
 from tests.support.databases import Databases, available
@@ -32,16 +33,19 @@ def pytest_addoption(parser: Any) -> None:
     parser.addoption(
         "--require-postgresql", action="store_true",
         help="fail at once where PostgreSQL cannot be started")
+    parser.addoption(
+        "--fuzz", action="store_true",
+        help="try many more examples wherever they are made up")
 
 
 def pytest_configure(config: Any) -> None:
-    """Find out which kinds of database there are.
+    """Find out which kinds of database there are, and how much to try.
 
-    How long an example takes is no matter for hypothesis: machines are busy.
     The folders of tests are gone after the run; ``--basetemp`` keeps them.
     """
-    hypothesis.settings.register_profile("no deadline", deadline=None)
-    hypothesis.settings.load_profile("no deadline")
+    examples.register()
+    hypothesis.settings.load_profile(
+        examples.FUZZ if config.getoption("--fuzz") else examples.QUICK)
     folder = tempfile.TemporaryDirectory(
         prefix="vestibule-tests-", dir=folder_in_memory())
     if config.option.basetemp is None:
