@@ -8,13 +8,14 @@ ARGS ?=
 export PYTHON STACK
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock clean
+.PHONY: help run test check fuzz lock clean
 
 help:
 	@echo 'make run      start the service on http://127.0.0.1:5000, with the'
 	@echo '              settings of a developer and those of .env'
 	@echo 'make test     run the tests'
 	@echo 'make check    check style, types and architecture'
+	@echo 'make fuzz     look for faults at length, with requests made up'
 	@echo 'make lock     make the locks anew (needs uv)'
 	@echo 'make clean    remove what the other targets made, but no database'
 	@echo
@@ -33,6 +34,9 @@ test:
 
 check:
 	@exec tools/with-venv dev python -m tools.check
+
+fuzz:
+	@exec tools/with-venv dev python -m tools.fuzz $(ARGS)
 
 lock:
 	@exec tools/lock $(ARGS)

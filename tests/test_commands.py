@@ -8,9 +8,11 @@ the place of ``vestibule`` and of unusual Pythons.
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict
 
 import pytest
+
+from tools import fuzz
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 PLAIN_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -105,3 +107,31 @@ def test_a_python_without_venv_is_refused(tmp_path: Path) -> None:
         "echo 3.8\n"))
     sentence = refusal(PYTHON=str(python))
     assert "apt-get install python3-venv (or python3.8-venv)" in sentence
+
+
+@pytest.mark.parametrize("test, minutes, status, told", [
+    ("assert True", 1, 0, "nothing was found"),
+    ("assert False", 1, 1, "failed: a step"),
+    ("import time; time.sleep(60)", 0.05, 1, "did not end in time")])
+def test_fuzz_says_what_became_of_it(
+        tmp_path: Path, capfd: Any, test: str, minutes: float, status: int,
+        told: str) -> None:
+    """R102: it is bounded in time, and red where a step is."""
+    file = tmp_path / "test_it.py"
+    file.write_text(f"def test_it():\n    {test}\n", encoding="utf-8")
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n"
+        "    parser.addoption('--fuzz', action='store_true')\n",
+        encoding="utf-8")
+    step = fuzz.Step("a step", minutes, (str(file),))
+    assert fuzz.run_all([step], ["--rootdir", str(tmp_path)]) == status
+    assert told in capfd.readouterr().out
+
+
+def test_fuzz_says_that_schemathesis_is_missing(capfd: Any) -> None:
+    """R102: the other steps are run without it."""
+    others = fuzz.steps(installed=False)
+    assert ("make fuzz PYTHON=python3.13 STACK=sqlalchemy2"
+            in capfd.readouterr().out)
+    assert fuzz.steps(installed=True) == [*others, fuzz.SCHEMATHESIS]
+    assert capfd.readouterr().out == ""

@@ -9,8 +9,7 @@ one machine is so on any other, however busy.
 import ast
 import importlib
 import re
-import sre_constants
-import sre_parse
+import sys
 import time
 from pathlib import Path
 from typing import (
@@ -20,10 +19,13 @@ LONGEST = 64 * 1024
 # Dense where what is exponential shows, and doubling where the rest does.
 LENGTHS = (*range(8, 48, 4), *(2 ** each for each in range(6, 17)))
 SCALE = re.compile("[a-z]*")
-FEW_LETTERS = 7
+FEW_LETTERS = 5
 METHODS = frozenset(["search", "match", "fullmatch", "findall", "finditer",
                      "sub", "subn", "split"])
 Text = Union[str, bytes]
+# What takes expressions apart has changed its name.
+PARSER: Any = importlib.import_module(
+    "re._parser" if sys.version_info >= (3, 11) else "sre_parse")
 
 
 class Used(NamedTuple):
@@ -94,7 +96,7 @@ def adversaries(source: Text) -> Iterator[str]:
     That are its own letters, one or two of them, and all it is made of.
     """
     plain = source if isinstance(source, str) else source.decode("latin-1")
-    letters = sorted(set(_letters(sre_parse.parse(plain))))[:FEW_LETTERS]
+    letters = sorted(set(_letters(PARSER.parse(plain))))[:FEW_LETTERS]
     yield from letters
     yield from (one + other for one in letters for other in letters
                 if one != other)
@@ -122,20 +124,21 @@ def heaviest(used: Used, limit: float) -> Tuple[float, str]:
 def _letters(parsed: Any) -> Iterator[str]:
     """Yield letters that parts of an expression match."""
     for operation, value in parsed:
-        if operation in (sre_constants.LITERAL, sre_constants.NOT_LITERAL):
+        kind = operation.name
+        if kind in ("LITERAL", "NOT_LITERAL"):
             yield chr(value)
-        elif operation is sre_constants.RANGE:
+        elif kind == "RANGE":
             yield from map(chr, value)
-        elif operation in (sre_constants.ANY, sre_constants.CATEGORY):
+        elif kind in ("ANY", "CATEGORY"):
             yield from "a0 "
-        elif operation is sre_constants.IN:
+        elif kind == "IN":
             yield from _letters(value)
-        elif operation is sre_constants.BRANCH:
+        elif kind == "BRANCH":
             for branch in value[1]:
                 yield from _letters(branch)
         elif isinstance(value, tuple):
             for each in value:
-                if isinstance(each, sre_parse.SubPattern):
+                if isinstance(each, PARSER.SubPattern):
                     yield from _letters(each)
 
 

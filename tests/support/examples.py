@@ -5,7 +5,7 @@
 from hypothesis import settings
 
 QUICK, FUZZ = "quick", "fuzz"
-FACTOR = 20
+FACTOR = 40
 # What hypothesis takes for many by itself.
 USUAL = 100
 
@@ -17,12 +17,12 @@ def register() -> None:
     """
     settings.register_profile(QUICK, deadline=None, max_examples=USUAL)
     settings.register_profile(
-        FUZZ, deadline=None, max_examples=USUAL * FACTOR)
+        FUZZ, deadline=None, max_examples=USUAL * FACTOR, print_blob=True)
 
 
 def factor() -> int:
     """Return how many times as many examples as in the suite are wanted."""
-    return settings.default.max_examples // USUAL
+    return int(settings().max_examples) // USUAL
 
 
 def examples(few: int) -> settings:

@@ -39,7 +39,7 @@ ASKED = ("user_profile", "log_out", "log_in", "basic_flask_app",
 
 @given(st.sampled_from(ASKED),
        st.dictionaries(st.sampled_from(HEADERS), ODD, max_size=4))
-@examples(150)
+@examples(80)
 def test_any_headers_get_a_documented_answer(
         sender: Sender, name: str, headers: Dict[str, str]) -> None:
     """R100: of somebody who is not signed in, whatever the headers say."""
@@ -55,7 +55,7 @@ def test_any_headers_get_a_documented_answer(
 
 
 @given(st.lists(PIECES | BYTES, max_size=4), ODD)
-@examples(60)
+@examples(40)
 def test_a_good_session_stands_whatever_stands_beside_it(
         sender: Sender, cookies: Any, authorization: str) -> None:
     """R100: other cookies, and an Authorization, are nothing to us."""
@@ -70,7 +70,7 @@ def test_a_good_session_stands_whatever_stands_beside_it(
 
 
 @given(ODD)
-@examples(60)
+@examples(40)
 def test_a_host_that_is_not_ours_is_refused(
         sender: Sender, host: str) -> None:
     """R097: before anything else, on pages of errors too."""
@@ -85,7 +85,7 @@ def test_a_host_that_is_not_ours_is_refused(
 
 
 @given(ODD)
-@examples(100)
+@examples(60)
 def test_a_content_type_that_is_not_ours_is_refused(
         sender: Sender, kind: str) -> None:
     """R098: only what begins with JSON's name or a form's can be taken."""

@@ -25,13 +25,11 @@ OF_ANY_TYPE: Tuple[Any, ...] = (
 UNUSABLE = ("\0", "a\0", "\ud800", "a\udfffb", "\udfff\ud800")
 # What SQL, LIKE, shells, templates, headers and paths make something of.
 META = (
-    "' OR '1'='1", "'; DROP TABLE users; --", '" OR ""="', "') OR 1=1 --",
-    "1; SELECT pg_sleep(9)", "bob@example.com' --", "%", "_", "b%", "\\",
-    "\\'", "$1", ":email", "?", "{{7*7}}", "${7*7}", "{0}", "%(email)s",
-    "%s%n", "`id`", "$(id)", "../../etc/passwd", "<script>", "' || '",
-    "' UNION SELECT id, hashed_password FROM users --", "E'\\\\x00'",
-    "bob@example.com\r\nBcc: eve@example.com", "randomblob(1000000000)",
-    "'/**/OR/**/1=1#", "ADMIN' AND 1=0 UNION ALL SELECT '", "x' ESCAPE '%")
+    "' OR '1'='1", "'; DROP TABLE users; --", '") OR 1=1 --', "%", "_",
+    "bob@example.com' --", "\\", "$1 :email ? %(email)s %s {0}",
+    "{{7*7}} ${7*7} `id` $(id) <script>", "../../etc/passwd",
+    "' UNION SELECT id, hashed_password FROM users --",
+    "bob@example.com\r\nBcc: eve@example.com")
 by_place = pytest.mark.parametrize("place", PLACES, ids=str)
 by_operation = pytest.mark.parametrize(
     "operation", OPERATIONS, ids=lambda each: str(each.id))
@@ -152,7 +150,7 @@ def requests(draw: Any) -> Tuple[Operation, Dict[str, Any]]:
 
 
 @given(requests(), st.booleans())
-@examples(150)
+@examples(80)
 def test_whatever_the_fields_hold_the_answer_is_documented(
         sender: Sender, request: Tuple[Operation, Dict[str, Any]],
         as_form: bool) -> None:
@@ -169,7 +167,7 @@ def test_whatever_the_fields_hold_the_answer_is_documented(
 
 @given(st.sampled_from(OPERATIONS), st.binary(max_size=200),
        st.sampled_from([JSON, FORM]))
-@examples(100)
+@examples(60)
 def test_whatever_the_bytes_the_answer_is_documented(
         sender: Sender, operation: Operation, data: bytes,
         kind: str) -> None:
