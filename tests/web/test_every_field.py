@@ -30,6 +30,8 @@ META = (
     "{{7*7}} ${7*7} `id` $(id) <script>", "../../etc/passwd",
     "' UNION SELECT id, hashed_password FROM users --",
     "bob@example.com\r\nBcc: eve@example.com")
+SECRETS = frozenset(["password", "current_password", "new_password", "token",
+                     "reset_token", "code"])
 by_place = pytest.mark.parametrize("place", PLACES, ids=str)
 by_operation = pytest.mark.parametrize(
     "operation", OPERATIONS, ids=lambda each: str(each.id))
@@ -94,6 +96,31 @@ def test_a_text_that_cannot_be_stored_is_refused_by_name(
         answer = sender.send(place.operation, begun + raw, FORM)
         assert answer.status_code == 400, raw
     assert sender.rows() == before
+
+
+@by_place
+def test_what_is_no_character_is_refused_where_it_would_be_shown(
+        sender: Sender, place: Place) -> None:
+    """R090: code points that Unicode keeps free of characters for ever.
+
+    A password may hold them, which nobody is shown, and so may a token,
+    which is merely wrong then.
+    """
+    if place.field in SECRETS:
+        return
+    before = sender.rows()
+    for point in (0xfdd0, 0xfdef, 0xfffe, 0xffff, 0x1fffe, 0x10ffff):
+        for text in (chr(point), f"a{chr(point)}b", f"{chr(point)}@b.com"):
+            value = text if place.is_text else {text: "a"}
+            answer = sender.send_json(
+                place.operation, {**place.others, place.field: value})
+            if place.operation.id in ("log_in", "restore_profile"):
+                assert answer.status_code in (401, 422), text
+                continue
+            assert answer.status_code == 422, text
+            assert set(answer.get_json()["errors"]) == {place.field}
+    if place.operation.id not in ("log_in", "restore_profile"):
+        assert sender.rows() == before
 
 
 @by_place

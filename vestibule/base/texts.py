@@ -27,8 +27,19 @@ def is_one_line(text: str) -> bool:
     one name look like another. Letters that the Python at hand does not know
     yet will do, and so will the blanks of every script.
     """
-    return all(each in JOINERS or unicodedata.category(each) not in UNSEEN
-               for each in text)
+    return has_characters_alone(text) and all(
+        each in JOINERS or unicodedata.category(each) not in UNSEEN
+        for each in text)
+
+
+def has_characters_alone(text: str) -> bool:
+    """Say whether no code point is one that will never be a character.
+
+    Unicode keeps 66 of them for programs' own use, as marks in texts that
+    they do not exchange.
+    """
+    return not any(ord(each) & 0xfffe == 0xfffe
+                   or "\ufdd0" <= each <= "\ufdef" for each in text)
 
 
 def rfc3339(instant: datetime) -> str:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from vestibule.base.errors import (
     InvalidInput, PreconditionFailed, Reasons, SessionRequired)
 from vestibule.base.origin import LIBRARY, Origin
-from vestibule.base.texts import is_clean, is_one_line
+from vestibule.base.texts import (
+    has_characters_alone, is_clean, is_one_line)
 from vestibule.kernel.audit import Audit
 from vestibule.store.db import DB, User
 from vestibule.store.session import SessionStore
@@ -152,7 +153,7 @@ def _metadata(value: Any) -> List[str]:
 def _is_storable(value: Any) -> bool:
     """Say whether a text is clean, and a number finite."""
     if isinstance(value, str):
-        return is_clean(value)
+        return is_clean(value) and has_characters_alone(value)
     return not isinstance(value, float) or math.isfinite(value)
 
 
