@@ -69,6 +69,21 @@ def test_a_good_session_stands_whatever_stands_beside_it(
         assert answer.status_code == 200
 
 
+@given(ODD | st.from_regex(r"[1-9][0-9]{0,20}\.[0-9a-f]{32}", fullmatch=True))
+@examples(40)
+def test_a_cursor_that_was_not_given_out_is_refused(
+        sender: Sender, cursor: str) -> None:
+    """R095: it is sealed, and nothing else is looked for in the database."""
+    before = sender.rows()
+    browser = sender.client.program()
+    for query in ({"cursor": cursor}, {"cursor": cursor, "limit": "1"}):
+        answer = browser.get("/profile/activity", query_string=query,
+                             headers={"Cookie": sender.cookie})
+        assert answer.status_code == 422
+        assert answer.get_json()["errors"] == {"cursor": ["unusable"]}
+    assert sender.rows() == before
+
+
 @given(ODD)
 @examples(40)
 def test_a_host_that_is_not_ours_is_refused(
