@@ -20,8 +20,8 @@ from tests.support.hash_work import Work
 from tests.support.post import production_post
 from tests.support.smtp_sink import SmtpSink
 from tests.support.town import (
-    COST, EVERYBODY, KNOWN, ME, MINE, ODD_HASHES, PENDING, STATES, UNVERIFIED,
-    Asked, Town)
+    COST, DISABLED, EVERYBODY, KNOWN, ME, MINE, ODD_HASHES, PENDING, STATES,
+    UNKNOWN, UNVERIFIED, Asked, Town)
 
 WRONG = {"password": "a wrong password!"}
 LONG = {"password": "a wrong password, of more than 72 bytes" * 2}
@@ -126,6 +126,16 @@ def test_a_wrong_password_is_refused_alike(town: Town, work: Work) -> None:
             assert one.seen.status == 401
             assert one.cost.hashes == 2 ** COST
             assert one.cost.rows == {"events": 1}
+
+
+def test_the_right_password_of_the_disabled_is_a_wrong_one(
+        town: Town, work: Work) -> None:
+    """R009, R083: neither an answer nor any work tells that it is right."""
+    right = {"password": BOB["password"]}
+    for path in ("/sessions", "/profile/restore"):
+        way = sending("POST", path, **right)
+        one = the_one(ask_for((UNKNOWN, DISABLED), town, way, work), path)
+        assert one.seen.status == 401
 
 
 def test_the_signed_in_are_refused_alike(town: Town, work: Work) -> None:
