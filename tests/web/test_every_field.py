@@ -177,7 +177,7 @@ def requests(draw: Any) -> Tuple[Operation, Dict[str, Any]]:
 
 
 @given(requests(), st.booleans())
-@examples(80)
+@examples(50)
 def test_whatever_the_fields_hold_the_answer_is_documented(
         sender: Sender, request: Tuple[Operation, Dict[str, Any]],
         as_form: bool) -> None:
@@ -194,7 +194,7 @@ def test_whatever_the_fields_hold_the_answer_is_documented(
 
 @given(st.sampled_from(OPERATIONS), st.binary(max_size=200),
        st.sampled_from([JSON, FORM]))
-@examples(60)
+@examples(40)
 def test_whatever_the_bytes_the_answer_is_documented(
         sender: Sender, operation: Operation, data: bytes,
         kind: str) -> None:

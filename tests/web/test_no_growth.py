@@ -17,7 +17,7 @@ from tests.support.contract import FORM, JSON
 from tests.support.examples import factor
 from tests.support.fields import Sender, bodies, operations
 
-HALF = 250
+HALF = 200
 # What one request may leave, on an average, for what fills up slowly.
 FEW_BYTES = 40
 OPERATIONS = tuple(operations())
@@ -66,7 +66,7 @@ def left_by(sender: Sender, count: int,
     return tracemalloc.get_traced_memory()[0] - before
 
 
-@pytest.fixture(name="traced")
+@pytest.fixture(name="traced", scope="module")
 def fixture_traced(sender: Sender) -> Iterator[Sender]:
     """Return the means to send, warmed up and with memory traced."""
     for _ in range(HALF):

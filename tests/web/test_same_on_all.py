@@ -114,7 +114,7 @@ def fixture_twins(tmp_path_factory: pytest.TempPathFactory,
 
 
 @given(plausible())
-@examples(12)
+@examples(8)
 def test_every_database_answers_alike(
         twins: Twins, sequence: List[Step]) -> None:
     """R089, R094, R095: status, headers, cookies, bodies, letters, rows."""
