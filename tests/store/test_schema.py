@@ -21,6 +21,7 @@ from vestibule.store.letter import QUEUED, Letter, LetterStore
 from vestibule.store.models import METADATA
 from vestibule.store.one_time_token import OneTimeToken, OneTimeTokenStore
 from vestibule.store.pepper_canary import PepperCanaryStore
+from vestibule.store.refusal import Refusal, RefusalStore
 from vestibule.store.reservation import Reservation, ReservationStore
 from vestibule.store.schema import (
     EMPTY, HEAD, SchemaError, downgrade, is_current, require_current,
@@ -94,6 +95,8 @@ def fill(db: DB) -> None:
     IdempotencyStore(db).add(IdempotentRequest(
         key_digest="d", request_digest="d", started_at=now, expires_at=now))
     PepperCanaryStore(db).add("old", "d" * 64)
+    RefusalStore(db).add([Refusal(
+        "request-1", now, 403, "forbidden", None, "GET", "/profile")])
 
 
 def test_migrations_go_up_and_down_and_up_again(engine: Engine) -> None:

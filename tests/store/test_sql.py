@@ -19,10 +19,12 @@ from vestibule.kernel.auth import Auth
 from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.export import Export
 from vestibule.kernel.passwords import Passwords
+from vestibule.kernel.refusals import Asked, Refusals
 from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.users import Users
 from vestibule.store.db import DB
 from vestibule.store.engine import open_engine
+from vestibule.store.event import EventStore
 from vestibule.store.one_time_token import OneTimeTokenStore
 from vestibule.store.schema import EMPTY, downgrade, upgrade
 from vestibule.store.session import SessionStore
@@ -87,6 +89,17 @@ def live_through_everything(auth: Auth, clock: SetClock) -> None:
         list(part)
     Erasure(db, auth).erase_due()
     Erasure(db, auth).purge_farewells()
+    refuse_and_explain(db, clock)
+
+
+def refuse_and_explain(db: DB, clock: SetClock) -> None:
+    """Have refusals written, read and removed, and their events read."""
+    refusals = Refusals(db)
+    refusals.note(Asked("request-1", "GET", "/"), 404, "not_found")
+    assert refusals.of_request("request-1", 9) and not refusals.purge(9)
+    assert EventStore(db).of_request("request-1", 9) == []
+    clock.advance(days=8)
+    assert refusals.purge(9) == 1
 
 
 def test_the_service_says_nothing_that_old_databases_refuse(

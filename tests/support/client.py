@@ -64,7 +64,10 @@ class Client:
 
 def make_client(settings: Settings, clock: Optional[Clock] = None) -> Client:
     """Return a client of a new service with these settings."""
-    app = create_app(settings, build_services(settings, clock))
+    services = build_services(settings, clock)
+    # As in a service; whoever looks at the refusals flushes them first.
+    services.refusals.defer()
+    app = create_app(settings, services)
     return Client(app, str(settings.public_url))
 
 

@@ -8,16 +8,22 @@ hint at what exists.
 """
 
 from datetime import datetime
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, TypeVar
 
 from vestibule.base.texts import rfc3339
 
 Reasons = Dict[str, List[str]]
+Kind = TypeVar("Kind", bound="AuthError")
 
 
 class AuthError(Exception):
-    """A refusal that its caller is meant to see."""
+    """A refusal that its caller is meant to see.
 
+    ``rule`` is for operators alone: which rule decided, where the code does
+    not say it. No client ever sees it.
+    """
+
+    rule: Optional[str] = None
     default_code = "refused"
     default_message = "The request was refused."
 
@@ -27,6 +33,15 @@ class AuthError(Exception):
         self.message = message or self.default_message
         self.code = code or self.default_code
         super().__init__(self.message)
+
+    def decided_by(self: Kind, rule: str) -> Kind:
+        """Keep which rule decided, in words for an operator; return itself.
+
+        The words are stored beside the request id, so they name nobody: no
+        address, no id, nothing that was typed.
+        """
+        self.rule = rule
+        return self
 
 
 class InvalidInput(AuthError, ValueError):

@@ -83,7 +83,8 @@ class Export:
         if left > timedelta(0):
             raise Throttled(
                 -(-left // timedelta(seconds=1)),
-                "Your data can be exported once a day.")
+                "Your data can be exported once a day.").decided_by(
+                    "export: one a day for each user")
 
     def _parts(self, begun: _Begun) -> Iterator[Part]:
         """Yield the members of the document."""

@@ -8,6 +8,7 @@ from typing import Any, Callable, Optional, Tuple
 
 from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.last_seen import LastSeen
+from vestibule.kernel.refusals import Refusals
 from vestibule.store.db import DB
 from vestibule.store.idempotency import IdempotencyStore
 from vestibule.store.letter import LetterStore
@@ -24,13 +25,18 @@ logger = logging.getLogger(__name__)
 
 
 class Housekeeping:
-    """Writes down when sessions were used, and removes what has expired."""
+    """Writes down what is noted in memory, and removes what has expired.
+
+    That is when sessions were used, and which rules refused what.
+    """
 
     def __init__(self, db: DB, last_seen: LastSeen,
-                 erasure: Optional[Erasure] = None) -> None:
+                 erasure: Optional[Erasure] = None,
+                 refusals: Optional[Refusals] = None) -> None:
         """Keep this database in order, and erase whose time has come."""
         self._db = db
         self._last_seen = last_seen
+        self._refusals = noted = refusals or Refusals(db)
         sessions, tokens = SessionStore(db), OneTimeTokenStore(db)
         letters, reservations = LetterStore(db), ReservationStore(db)
         idempotency = IdempotencyStore(db)
@@ -39,20 +45,22 @@ class Housekeeping:
             lambda: tokens.purge(db.clock.now(), BATCH),
             lambda: reservations.purge(db.clock.now(), BATCH),
             lambda: idempotency.purge(db.clock.now(), BATCH),
-            lambda: letters.purge(db.clock.now() - LETTERS_KEPT, BATCH))
+            lambda: letters.purge(db.clock.now() - LETTERS_KEPT, BATCH),
+            lambda: noted.purge(BATCH))
         if erasure is not None:
             self._purges += (erasure.purge_farewells, erasure.erase_due)
 
     def run(self, stop: threading.Event) -> None:
         """Go on every few seconds until told to stop, then finish."""
         self._last_seen.defer()
+        self._refusals.defer()
         rounds = 0
         while not stop.wait(FLUSH_SECONDS):
             rounds += 1
-            self._attempt(self._last_seen.flush)
+            self._flush()
             if rounds % FLUSHES_A_PURGE == 0:
                 self._attempt(lambda: self.purge(stop))
-        self._attempt(self._last_seen.flush)
+        self._flush()
 
     def purge(self, stop: threading.Event) -> int:
         """Remove what has expired from every table; return how many rows.
@@ -68,6 +76,11 @@ class Housekeeping:
                 count = purge_batch()
             removed += count
         return removed
+
+    def _flush(self) -> None:
+        """Write down everything that is noted in memory alone."""
+        self._attempt(self._last_seen.flush)
+        self._attempt(self._refusals.flush)
 
     def _attempt(self, work: Callable[[], Any]) -> None:
         """Do one thing, or leave it to the next round.

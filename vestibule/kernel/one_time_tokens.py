@@ -27,6 +27,13 @@ LIFETIMES: Dict[str, timedelta] = {
 CODE_LIFETIME = timedelta(minutes=10)
 CODE_DIGITS = 8
 CODE_TRIES = Limit("code_tries", 5)
+# Why a token is not redeemed, in words for operators.
+NO_OPEN_LINK = ("token: there is no open one for this purpose; it was used, "
+                "is void or too old, or never was one")
+SPENT_MEANWHILE = "token: another request was first, or it is void by now"
+WRONG_CODE = "token: the code is another one"
+NO_OPEN_CODE = ("token: no code for this purpose is open for this address, "
+                "or all of its tries are used up")
 # So many users may have asked for one and the same new address at a time.
 MOST_CANDIDATES = 5
 
@@ -109,7 +116,7 @@ class OneTimeTokens:
         token = self._store.find_open(
             digest_of(presented), purposes, self._db.clock.now())
         if token is None:
-            raise InvalidToken()
+            raise InvalidToken().decided_by(NO_OPEN_LINK)
         return token
 
     def spend(self, token: OneTimeToken) -> None:
@@ -120,7 +127,7 @@ class OneTimeTokens:
         """
         key = TokenKey(token.digest, token.purpose)
         if not self._store.use_up(key, self._db.clock.now()):
-            raise InvalidToken()
+            raise InvalidToken().decided_by(SPENT_MEANWHILE)
 
     def redeem(self, secret: str, purpose: str) -> OneTimeToken:
         """Use up the token of this secret and return it.
@@ -142,7 +149,7 @@ class OneTimeTokens:
             return True
         if self._store.find_open(token.digest, (token.purpose,),
                                  self._db.clock.now()) is None:
-            raise InvalidToken()
+            raise InvalidToken().decided_by(SPENT_MEANWHILE)
         return False
 
     def revoke_all(self, user_id: str, purpose: str) -> int:
@@ -175,7 +182,8 @@ class OneTimeTokens:
             if same(token.code_digest or "", self._code_digest(
                 token.purpose, typed.email, code))]
         if not matching:
-            raise InvalidToken()
+            raise InvalidToken().decided_by(
+                WRONG_CODE if tried else NO_OPEN_CODE)
         for token in tried:
             self._store.give_back_try(token.digest, CODE_TRIES)
         return matching[0]

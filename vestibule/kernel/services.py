@@ -24,6 +24,7 @@ from vestibule.kernel.password_policy import PasswordPolicy
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.peppers import Peppers
 from vestibule.kernel.profiles import Profiles
+from vestibule.kernel.refusals import Refusals
 from vestibule.kernel.registration import Registration
 from vestibule.kernel.sessions import Lifetimes, Sessions
 from vestibule.kernel.sign_in import SignIn
@@ -63,6 +64,7 @@ class Services(NamedTuple):
     housekeeping: Housekeeping
     deletion: Deletion
     export: Export
+    refusals: Refusals
 
 
 def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
@@ -121,6 +123,7 @@ def build_services(settings: Settings,
     mailer = open_mailer(settings)
     auth = open_auth(settings, clock)
     db, key = auth.db, secret_key(settings)
+    refusals = Refusals(db)
     verified_only = settings.verification_required
     address_change = AddressChange(db, auth)
     sign_in = SignIn(db, auth, verified_only)
@@ -139,9 +142,9 @@ def build_services(settings: Settings,
         delivery=Delivery(
             db, LetterWriter(db, auth.tokens, letterhead), mailer),
         housekeeping=Housekeeping(
-            db, auth.sessions.last_seen, Erasure(db, auth)),
+            db, auth.sessions.last_seen, Erasure(db, auth), refusals),
         deletion=Deletion(db, auth, sign_in, settings.deletion_grace),
-        export=Export(db, auth))
+        export=Export(db, auth), refusals=refusals)
 
 
 def mailbox_folder(settings: Settings) -> str:

@@ -29,6 +29,15 @@ BRIEF_LIFETIME = timedelta(hours=12)
 PROOF_LIFETIME = timedelta(minutes=5)
 MOST_SESSIONS = 50
 LABEL_LENGTH = 100
+# Why a session is not resumed, in words for operators.
+NO_COOKIE = "session: no cookie came with the request"
+MALFORMED = "session: the cookie's value is none that Vestibule gives"
+UNKNOWN = "session: it was ended, or there never was one of this id"
+WRONG_SECRET = "session: its secret is another one by now, or never was this"
+DISABLED = "session: its user is disabled"
+LEAVING = "session: its user is about to be deleted"
+IDLE = "session: it was not used for too long"
+EXPIRED = "session: it has lasted as long as a session may"
 TOKEN = re.compile(
     r"(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}"
     r"-[0-9a-f]{12})\.(?P<secret>[A-Za-z0-9_-]{%d})" % SECRET_LENGTH)
@@ -108,13 +117,15 @@ class Sessions:
         """
         presented = _taken_apart(token)
         if presented is None:
-            raise SessionRequired(ended=bool(token))
+            raise SessionRequired(ended=bool(token)).decided_by(
+                MALFORMED if token else NO_COOKIE)
         now = self._db.clock.now()
         found = self._store.find(presented.id)
         if found is None or _is_dead(found, now):
-            raise SessionRequired(ended=True)
+            raise SessionRequired(ended=True).decided_by(
+                _end_of(found, now))
         if not same(found.secret_digest, digest_of(presented.secret)):
-            raise SessionRequired()
+            raise SessionRequired().decided_by(WRONG_SECRET)
         self.last_seen.note(found, now)
         return found
 
@@ -133,7 +144,7 @@ class Sessions:
                 raise InvalidCredentials()
             if not self._store.change_secret(
                     found, digest_of(secret), self._db.clock.now()):
-                raise SessionRequired()
+                raise SessionRequired().decided_by(WRONG_SECRET)
             self._audit.record(
                 "session.renewed", found.user_id, found.id, origin)
         return f"{found.id}.{secret}"
@@ -275,6 +286,17 @@ def _is_dead(found: FoundSession, now: datetime) -> bool:
             or is_over(found.idle_expires_at, now)
             or found.disabled_at is not None
             or found.delete_after is not None)
+
+
+def _end_of(found: Optional[FoundSession], now: datetime) -> str:
+    """Return why a session counts no more, for an operator's eyes alone."""
+    if found is None:
+        return UNKNOWN
+    if found.disabled_at is not None:
+        return DISABLED
+    if found.delete_after is not None:
+        return LEAVING
+    return EXPIRED if is_over(found.expires_at, now) else IDLE
 
 
 def _taken_apart(token: Optional[str]) -> Optional[_Presented]:

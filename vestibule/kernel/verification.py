@@ -119,7 +119,8 @@ class Verification:
         """
         if not self._auth.tokens.count_try(token, PASSWORD_TRIES):
             left = token.expires_at - self._db.clock.now()
-            raise Throttled(int(left.total_seconds()) + 1)
+            raise Throttled(int(left.total_seconds()) + 1).decided_by(
+                "verification: five passwords are tried for each letter")
         if not self._auth.passwords.verify(password, user.hashed_password):
             self._auth.audit.record(
                 "password.refused", user.id, user.id, origin)

@@ -59,6 +59,14 @@ class EventStore:
                 query.order_by(desc(Event.id)).limit(limit).all())
         return found
 
+    def of_request(self, request_id: str, limit: int) -> List[Event]:
+        """Return the first events of a request id, in their order."""
+        with self._db.reading() as work:
+            found: List[Event] = (
+                work.query(Event).filter(Event.request_id == request_id)
+                .order_by(Event.id).limit(limit).all())
+        return found
+
     def of_user(self, user_id: str) -> List[Event]:
         """Return a user's events in the order in which they happened."""
         with self._db.reading() as work:

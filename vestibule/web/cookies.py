@@ -11,6 +11,7 @@ from vestibule.base.setting_values import BaseURL
 from vestibule.kernel.registration_proof import LIFETIME
 
 SESSION, REGISTRATION = "session_id", "registration"
+TWO_COOKIES = "session: two cookies of its name came, and they differ"
 
 
 def cookie_name(public_url: BaseURL, name: str = SESSION) -> str:
@@ -31,7 +32,7 @@ def presented_token(header: str, public_url: BaseURL) -> Optional[str]:
     """
     values = _values(header, cookie_name(public_url))
     if len(values) > 1:
-        raise SessionRequired()
+        raise SessionRequired().decided_by(TWO_COOKIES)
     return values.pop() if values else None
 
 

@@ -4,7 +4,7 @@
 
 import http
 import logging
-from typing import Any, Dict, Optional, Type
+from typing import Any, Dict, Optional, Type, Union
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
@@ -19,6 +19,7 @@ from vestibule.store.db import (
     DataError, DBAPIError, IntegrityError, PoolTimeout, ProgrammingError)
 from vestibule.web.answers import (
     PROBLEM_JSON, answer, page, wants_problem)
+from vestibule.web.asked import asked
 from vestibule.web.context import request_id, services
 from vestibule.web.cookies import clear_session
 
@@ -42,18 +43,25 @@ CHALLENGE = 'Session realm="vestibule"'
 STEP_UP = ', error="insufficient_user_authentication", max_age=300'
 # RFC 9110's names of these, which Python before 3.13 has otherwise.
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+NO_ROUTE = "no route answers this path"
+UNKNOWN_FIELD = "unknown_field"
 logger = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """A refusal of the transport: the request is not one we can read."""
+    """A refusal of the transport: the request is not one we can read.
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    ``rule`` is for operators, and says no more than the code by itself.
+    """
+
+    def __init__(self, status: int, code: str, message: str,
+                 rule: Optional[str] = None) -> None:
         """Keep the status, the stable code and a sentence."""
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.rule = rule or f"transport: {code}"
 
 
 def init_app(app: Flask) -> None:
@@ -76,22 +84,26 @@ def _refuse_redirects() -> None:
     place to go to from a Host that may be anybody's.
     """
     if isinstance(request.routing_exception, RequestRedirect):
-        raise NotFound()
+        raise NotFound().decided_by(NO_ROUTE)
 
 
 def refused_page(template: str, error: AuthError, **values: Any) -> Response:
-    """Answer one of our own kinds of error with a page that says it."""
-    response = page(template, _status_of(error), problem=error.message,
-                    reason=error.code, settings=services().settings, **values)
+    """Answer one of our own kinds of error with a page that says it.
+
+    The page shows the request id, so that people can tell it to who asks.
+    """
+    status = _status_of(error)
+    response = page(template, status, problem=error.message,
+                    reason=error.code, settings=services().settings,
+                    request_id=request_id(), **values)
     _add_headers(response, error)
+    _note(status, error)
     return response
 
 
 def _answer_kind(error: AuthError) -> Response:
     """Answer one of our own kinds of error."""
-    response = _error(_status_of(error), error.code, error.message,
-                      getattr(error, "errors", None),
-                      getattr(error, "members", None))
+    response = _error(_status_of(error), error)
     _add_headers(response, error)
     return response
 
@@ -116,7 +128,7 @@ def _add_headers(response: Response, error: AuthError) -> None:
 
 def _answer_refused(error: Refused) -> Response:
     """Answer a request that is not ours to read."""
-    return _error(error.status, error.code, error.message)
+    return _error(error.status, error)
 
 
 def _answer_http(error: HTTPException) -> Any:
@@ -125,9 +137,10 @@ def _answer_http(error: HTTPException) -> Any:
     if status < 400:
         return error
     if status == 404:
-        return _answer_kind(NotFound())
+        return _answer_kind(NotFound().decided_by(NO_ROUTE))
     title = _title(status)
-    response = _error(status, title.lower().replace(" ", "_"), f"{title}.")
+    response = _answer_refused(Refused(
+        status, title.lower().replace(" ", "_"), f"{title}."))
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
@@ -137,33 +150,57 @@ def _answer_http(error: HTTPException) -> Any:
 def _answer_storage(error: Exception) -> Response:
     """Answer that the database does not; nobody loses a cookie by it."""
     logger.error("The database does not answer: %s", type(error).__name__)
-    return _answer_kind(Unavailable())
+    return _answer_kind(Unavailable().decided_by(
+        f"the database does not answer: {type(error).__name__}"))
 
 
 def _answer_unforeseen(error: Exception) -> Response:
     """Answer a fault of ours, which goes to the log and not to the client.
     """
     logger.error("Request %s failed.", request_id(), exc_info=error)
-    return _error(500, "internal_error",
-                  "Something went wrong on our side.")
+    return _answer_refused(Refused(
+        500, "internal_error", "Something went wrong on our side.",
+        f"a fault of Vestibule's own: {type(error).__name__}"))
 
 
-def _error(status: int, code: str, message: str,
-           errors: Optional[Dict[str, Any]] = None,
-           members: Optional[Dict[str, Any]] = None) -> Response:
+def _error(status: int, error: Union[AuthError, Refused]) -> Response:
     """Return the body of a refusal, as RFC 9457 where the client likes it.
     """
+    _note(status, error)
+    errors: Optional[Dict[str, Any]] = getattr(error, "errors", None)
+    members: Dict[str, Any] = getattr(error, "members", {})
     if not wants_problem():
-        plain: Dict[str, Any] = {"message": message}
+        plain: Dict[str, Any] = {"message": error.message}
         if errors:
             plain["errors"] = errors
         return answer(plain, status)
-    problem = {"type": "about:blank", "status": status, "detail": message,
-               "title": _title(status), "code": code,
-               "request_id": request_id(), **(members or {})}
+    problem = {"type": "about:blank", "status": status,
+               "detail": error.message, "title": _title(status),
+               "code": error.code, "request_id": request_id(), **members}
     if errors:
         problem["errors"] = errors
     return answer(problem, status, PROBLEM_JSON)
+
+
+def _note(status: int, error: Union[AuthError, Refused]) -> None:
+    """Note for operators which rule decided; that never fails a request."""
+    try:
+        services().refusals.note(
+            asked(), status, error.code, _rule_of(error))
+    except Exception as fault:
+        logger.warning("A refusal is not noted: %s", type(fault).__name__)
+
+
+def _rule_of(error: Union[AuthError, Refused]) -> Optional[str]:
+    """Return the rule that decided, in words without anything typed.
+
+    The name of a field that does not exist is the client's own word.
+    """
+    if error.rule is not None or not isinstance(error, InvalidInput):
+        return error.rule
+    return "; ".join(
+        f"{'another field' if UNKNOWN_FIELD in reasons else field}: "
+        + ", ".join(reasons) for field, reasons in error.errors.items())
 
 
 def _title(status: int) -> str:

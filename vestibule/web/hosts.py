@@ -12,6 +12,8 @@ from vestibule.web.errors import Refused
 
 SAFE_METHODS = frozenset(["GET", "HEAD", "OPTIONS"])
 OWN_SITE = frozenset(["same-origin", "none"])
+FOREIGN_SITE = "cross-site: the header Sec-Fetch-Site names another site"
+FOREIGN_ORIGIN = "cross-site: the header Origin is neither ours nor listed"
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -69,7 +71,9 @@ def _refuse_other_sites() -> None:
     else:
         own = source is None or _is_own(source)
     if not own:
-        raise Forbidden("This request came from another site.", "cross_site")
+        raise Forbidden(
+            "This request came from another site.", "cross_site").decided_by(
+                FOREIGN_SITE if site is not None else FOREIGN_ORIGIN)
 
 
 def _is_own(source: str) -> bool:

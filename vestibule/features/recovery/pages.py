@@ -28,9 +28,9 @@ def ask_for_letter() -> Response:
     settings = services().settings
     try:
         services().auth.request_reset(read_texts(("email",))["email"])
-    except InvalidInput:
-        return page("forgot.html", 422, settings=settings,
-                    problem="This is not an email address.")
+    except InvalidInput as refusal:
+        return refused_page("forgot.html", InvalidInput(
+            refusal.errors, "This is not an email address."))
     return page("forgot_done.html", settings=settings)
 
 
