@@ -7,6 +7,7 @@ from vestibule import __version__
 from vestibule.cli.calibrate import calibrate
 from vestibule.cli.config import config
 from vestibule.cli.deliver import deliver
+from vestibule.cli.explain import explain
 from vestibule.cli.letters import letters
 from vestibule.cli.migrate import migrate
 from vestibule.cli.refusals import Program
@@ -15,8 +16,8 @@ from vestibule.cli.serve import serve
 from vestibule.cli.users import users
 from vestibule.cli.version import version
 
-COMMANDS = (serve, migrate, deliver, letters, users, config, calibrate,
-            routes, version)
+COMMANDS = (serve, migrate, deliver, letters, users, explain, config,
+            calibrate, routes, version)
 
 
 @click.group(cls=Program,
