@@ -27,7 +27,8 @@ SESSIONS = ROOT / "docs" / "how-to" / "sessions.md"
 RECOVERY = ROOT / "docs" / "how-to" / "recovery.md"
 RIGHTS = ROOT / "docs" / "how-to" / "peoples-rights.md"
 RETRY = ROOT / "docs" / "how-to" / "retry-a-registration.md"
-DIALOGUES = [README, TUTORIAL, SESSIONS, RECOVERY, RIGHTS, RETRY]
+REFUSED = ROOT / "docs" / "how-to" / "why-was-i-refused.md"
+DIALOGUES = [README, TUTORIAL, SESSIONS, RECOVERY, RIGHTS, RETRY, REFUSED]
 COMMANDS = ROOT / "docs" / "reference" / "cli.md"
 DECISIONS = ROOT / "docs" / "decisions"
 END_OF_LIFE = DECISIONS / "0019-end-of-life-on-python-3.7.md"
@@ -39,9 +40,16 @@ each_paper = pytest.mark.parametrize(
 
 
 def type_in(folder: Path, dialogue: Dialogue, address: str) -> str:
-    """Type lines of a paper into a terminal, return what they print."""
+    """Type lines of a paper into a terminal, return what they print.
+
+    The service runs in the folder above, and ``vestibule`` is a command.
+    """
+    vestibule = (f'vestibule() {{ ( cd .. && VESTIBULE_PROFILE=development '
+                 f'PYTHONPATH="{ROOT}" "{sys.executable}" -m vestibule "$@" '
+                 ') }\n')
+    typed = vestibule + dialogue.typed.replace(ADDRESS, address)
     finished = subprocess.run(
-        ["bash", "-eu", "-c", dialogue.typed.replace(ADDRESS, address)],
+        ["bash", "-eu", "-c", typed],
         cwd=str(folder), env={"PATH": PLAIN_PATH, "HOME": str(folder)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     return finished.stdout.decode().replace(address, ADDRESS)
@@ -187,7 +195,7 @@ def commands(group: Any, name: str) -> Iterator[str]:
 
 def test_all_commands_are_listed() -> None:
     """The page of commands has each of them, and no others."""
-    listed = [re.sub(r"( [A-Z]+)+$", "", name.strip("`"))
+    listed = [re.sub(r"( [A-Z_]+)+$", "", name.strip("`"))
               for name in table_of(COMMANDS, 2) if name != "Command"]
     assert sorted(listed) == sorted(commands(program, "vestibule"))
 
