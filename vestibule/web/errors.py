@@ -44,7 +44,7 @@ STEP_UP = ', error="insufficient_user_authentication", max_age=300'
 # RFC 9110's names of these, which Python before 3.13 has otherwise.
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 NO_ROUTE = "no route answers this path"
-UNKNOWN_FIELD = "unknown_field"
+UNKNOWN_FIELD, OTHER_FIELD = "unknown_field", "another field"
 logger = logging.getLogger(__name__)
 
 
@@ -196,11 +196,11 @@ def _rule_of(error: Union[AuthError, Refused]) -> Optional[str]:
 
     The name of a field that does not exist is the client's own word.
     """
-    if error.rule is not None or not isinstance(error, InvalidInput):
-        return error.rule
-    return "; ".join(
-        f"{'another field' if UNKNOWN_FIELD in reasons else field}: "
-        + ", ".join(reasons) for field, reasons in error.errors.items())
+    if isinstance(error, InvalidInput) and error.rule is None:
+        return "; ".join(
+            f"{OTHER_FIELD if UNKNOWN_FIELD in reasons else field}: "
+            + ", ".join(reasons) for field, reasons in error.errors.items())
+    return error.rule
 
 
 def _title(status: int) -> str:
