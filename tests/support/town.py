@@ -162,9 +162,12 @@ class Asked(NamedTuple):
 def seen(answer: Any) -> Seen:
     """Return what can be seen of an answer.
 
-    The address that was asked for is in the body, and no other.
+    The address that was asked for is in the body, and no other. A page shows
+    the request id besides, which is another one each time.
     """
     cookies = [RANDOM.sub("=random", each)
                for each in answer.headers.getlist("Set-Cookie")]
+    body = ADDRESS.sub(b"the address", answer.get_data()).replace(
+        answer.headers["X-Request-Id"].encode("ascii"), b"the request id")
     return Seen(answer.status_code, sorted(answer.headers.keys()), cookies,
-                ADDRESS.sub(b"the address", answer.get_data()))
+                body)

@@ -13,7 +13,6 @@ from vestibule.store.refusal import (
     RefusalStore)
 
 MOST_WAITING = 1000
-BATCH = 100
 KEPT = timedelta(days=7)
 MOST_KEPT = 100000
 logger = logging.getLogger(__name__)
@@ -75,7 +74,8 @@ class Refusals:
                 "%d refusals are not written down: more than %d came within "
                 "seconds.", dropped, MOST_WAITING)
         try:
-            self._write(waiting)
+            if waiting:
+                self._store.add(waiting)
         except (DataError, IntegrityError, ProgrammingError) as error:
             logger.warning("%d refusals are not written down: %s",
                            len(waiting), type(error).__name__)
@@ -105,11 +105,3 @@ class Refusals:
             room = max(0, MOST_WAITING - len(self._waiting))
             self._waiting += refusals[:room]
             self._dropped += len(refusals[room:])
-
-    def _write(self, refusals: List[Refusal]) -> None:
-        """Write refusals, a hundred with each statement."""
-        if not refusals:
-            return
-        with self._db.transaction():
-            for start in range(0, len(refusals), BATCH):
-                self._store.add(refusals[start:start + BATCH])
