@@ -25,7 +25,7 @@ from vestibule.features.verification import routes as verification
 from vestibule.features.welcome import routes as welcome
 from vestibule.features.well_known import routes as well_known
 from vestibule.kernel.services import Services, build_services
-from vestibule.web import body, cors, errors, headers, hosts
+from vestibule.web import access, body, cors, errors, headers, hosts
 from vestibule.web.context import EXTENSION
 
 FEATURES = (welcome, registration, verification, verification_pages, login,
@@ -33,7 +33,7 @@ FEATURES = (welcome, registration, verification, verification_pages, login,
             health, api_document, deletion, deletion_pages, export, well_known)
 DEVELOPMENT_FEATURES = (mailbox,)
 # In this order each request passes them before its view.
-SHARED = (headers, hosts, cors, body, errors)
+SHARED = (access, headers, hosts, cors, body, errors)
 
 WSGI = Callable[[Any, Any], Iterable[bytes]]
 
@@ -54,8 +54,9 @@ def create_app(settings: Settings,
     if settings.is_development:
         for feature in DEVELOPMENT_FEATURES:
             app.register_blueprint(feature.routes)
-    app.wsgi_app = _under_prefix(  # type: ignore[assignment,method-assign]
-        app.wsgi_app, settings.public_url.prefix)
+    app.wsgi_app = access.logged(  # type: ignore[assignment,method-assign]
+        settings, errors.last_resort(app, _under_prefix(
+            app.wsgi_app, settings.public_url.prefix)))
     return app
 
 

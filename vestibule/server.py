@@ -3,19 +3,22 @@
 """
 
 import errno
+import logging
 import os
+import re
 import signal
 import socket
-import sys
 import threading
 import time
 from typing import Any, Callable, Dict, List
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from vestibule import __version__
 from vestibule.app import create_app
 from vestibule.base.config import ConfigError, Settings
+from vestibule.base.log_queue import log_to_stderr
 from vestibule.base.setting_values import Bind
 from vestibule.kernel.services import Services, build_services
 from vestibule.store.schema import require_current
@@ -28,6 +31,14 @@ FINISH_SECONDS = 20
 KEEP_ALIVE_SECONDS = 5
 SHARED_MEMORY = "/dev/shm"
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+STANDARD_OUTPUT = 1
+# Gunicorn's own status of a worker that cannot start; it ends them all.
+CANNOT_START = 3
+# What Gunicorn repeats of a request that it cannot read, from here on.
+OF_A_CLIENT = re.compile(
+    r"(Invalid request from ip=\S*: [^:'\"(]*"
+    r"|Error handling request|Exception during worker exit).*", re.DOTALL)
+logger = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> None:
@@ -40,6 +51,7 @@ def serve(settings: Settings) -> None:
     if settings.database_url in ("sqlite://", "sqlite:///:memory:"):
         raise ConfigError(["VESTIBULE_DATABASE_URL names a database in "
                            "memory, which processes cannot share."])
+    log_to_stderr()
     services = build_services(settings)
     require_current(services.db.engine)
     # What is wrong with a pepper goes to the log. The service starts all the
@@ -67,6 +79,28 @@ def _release_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
+class _ServerLog(Logger):
+    """Gunicorn's own log, which goes the way of all others.
+
+    What a client sent is left out: it may be a link with its token, or the
+    cookie, in a request that is malformed elsewhere (requirement R117).
+    """
+
+    def setup(self, cfg: Any) -> None:
+        """Take away Gunicorn's own way out, to stderr past our queue."""
+        super().setup(cfg)
+        self.error_log.handlers = []
+        self.error_log.filters = [_leave_client_out]
+        self.error_log.propagate = True
+
+
+def _leave_client_out(record: logging.LogRecord) -> bool:
+    """Cut the record's message where the client's own words begin."""
+    record.msg = OF_A_CLIENT.sub(r"\1", record.getMessage())
+    record.args = None
+    return True
+
+
 class _Server(BaseApplication):
     """Gunicorn with threads, set up by our settings instead of its own."""
 
@@ -89,7 +123,12 @@ class _Server(BaseApplication):
         Gunicorn has set the worker's own signal handlers by then.
         """
         _release_signals()
-        app = create_app(self._settings)
+        try:
+            app = create_app(self._settings)
+        except Exception as error:
+            # Gunicorn would print it in lines of its own.
+            logger.critical("A worker cannot start.", exc_info=error)
+            raise SystemExit(CANNOT_START) from error
         services: Services = app.extensions[EXTENSION]
         self._loops = [
             self._begin("housekeeping", services.housekeeping.run),
@@ -137,6 +176,7 @@ class _Server(BaseApplication):
             "control_socket_disable": True,
             "pre_request": _close_after_refusal,
             "loglevel": "warning",
+            "logger_class": _ServerLog,
             "when_ready": lambda server: _announce(settings),
             "worker_exit": lambda server, worker: self._finish(),
         }
@@ -181,7 +221,11 @@ def _refuse_busy(bind: Bind) -> None:
 
 
 def _announce(settings: Settings) -> None:
-    """Print where everything is, once the port is open."""
+    """Print where everything is, once the port is open.
+
+    Past all buffers: nobody may be there to read it, and that is no reason
+    to fail (requirement R121).
+    """
     url = settings.public_url
     lines = [f"Vestibule {__version__}, {settings.profile} profile, "
              f"listening on http://{settings.bind}",
@@ -197,4 +241,8 @@ def _announce(settings: Settings) -> None:
             "tokens to whoever asks, and keeps letters in the mailbox "
             "instead of sending",
             "them. Stop it with Ctrl-C."]
-    print("\n".join(lines), file=sys.stdout, flush=True)
+    try:
+        os.write(STANDARD_OUTPUT, "".join(
+            f"{line}\n" for line in lines).encode())
+    except OSError:
+        pass

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """What tests of the command line can ask for besides."""
 
+import logging
 from pathlib import Path
 from typing import Dict, Iterator
 
 import pytest
 
 from tests.cli.commands import run
+from vestibule.base.log_queue import LogQueue
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.passwords import Passwords
 from vestibule.store.db import DB
@@ -20,6 +22,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Run each test in a folder of its own, where files may be left."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_log_is_left() -> Iterator[None]:
+    """Take away the log that a command has set up for its process."""
+    yield
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if isinstance(handler, LogQueue):
+            root.removeHandler(handler)
+    logging.captureWarnings(False)
+    logging.getLogger("vestibule").setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """``vestibule deliver``: sends letters, as a process of its own."""
 
-import logging
 import signal
 import threading
-import time
 from typing import Any, List
 
 import click
 
+from vestibule.base.log_queue import log_to_stderr
 from vestibule.cli.opening import load_settings, look_for_database
 from vestibule.cli.output import print_aside
 from vestibule.kernel.delivery import BATCH, Delivery
@@ -37,7 +36,7 @@ def deliver(once: bool) -> None:
     settings = load_settings().settings
     look_for_database(settings)
     services = build_services(settings)
-    _log_to_stderr()
+    log_to_stderr()
     try:
         require_current(services.db.engine)
         if once:
@@ -84,13 +83,3 @@ def _send_until_told(delivery: Delivery) -> None:
         raise SystemExit(1)
     stop.set()
     sender.join()
-
-
-def _log_to_stderr() -> None:
-    """Have each warning of the delivery printed, with its time in UTC."""
-    form = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s",
-                             "%Y-%m-%dT%H:%M:%S")
-    form.converter = time.gmtime
-    handler = logging.StreamHandler()
-    handler.setFormatter(form)
-    logging.getLogger("vestibule").addHandler(handler)

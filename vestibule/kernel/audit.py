@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """What happened is written down in the transaction in which it happened."""
 
-from typing import Any, Optional
+import logging
+from functools import partial
+from typing import Any, Dict, Optional
 
 from vestibule.base.digest import keyed_digest
+from vestibule.base.log_lines import as_text
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.store.db import DB
 from vestibule.store.event import Event, EventStore
 
 USER_AGENT_LENGTH = 512
+logger = logging.getLogger("vestibule.event")
 
 
 class Audit:
@@ -16,6 +20,7 @@ class Audit:
 
     def __init__(self, db: DB, key: str = "") -> None:
         """Write to this database; ``key`` masks what strangers typed."""
+        self._db = db
         self._events = EventStore(db)
         self._clock = db.clock
         self._key = key
@@ -27,13 +32,18 @@ class Audit:
 
         ``what`` is ``thing.past_participle``, like ``session.started``;
         ``target`` is the id of that thing; ``detail`` is for an operator and
-        holds no secret.
+        holds no secret. Once it is committed the log has it too.
         """
-        self._events.add(Event(
-            at=self._clock.now(), what=what, user_id=user_id, target=target,
-            ip=origin.ip, user_agent=shortened(origin.user_agent),
+        at = self._clock.now()
+        fields: Dict[str, Any] = dict(
+            what=what, user_id=user_id, target=target, ip=origin.ip,
             request_id=origin.request_id, session_id=origin.session_id,
-            detail=detail or None))
+            detail=detail or None)
+        self._events.add(Event(
+            at=at, user_agent=shortened(origin.user_agent), **fields))
+        self._db.after_commit(partial(
+            logger.info, what, extra={
+                "fields": dict(fields, at=as_text(at))}))
 
     def masked(self, typed: str) -> str:
         """Return what stands for an identifier that nobody is known by.

@@ -5,10 +5,11 @@ Other layers take the names of storage's exceptions from here, so that no
 other layer imports SQLAlchemy.
 """
 
+import logging
 import threading
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Iterator, List, Optional, Union
+from typing import Any, Callable, Iterator, List, Optional, Union
 
 from sqlalchemy import BigInteger, type_coerce
 from sqlalchemy.exc import (
@@ -32,6 +33,7 @@ __all__ = [
     "PoolTimeout", "ProgrammingError", "User"]
 
 FIXED_ATTRIBUTES = frozenset(["id", "created_at", "updated_at", "version"])
+logger = logging.getLogger(__name__)
 
 
 class DB:
@@ -84,6 +86,8 @@ class DB:
             return
         session = self._writers()
         self._open.session = session
+        afterwards: List[Callable[[], None]] = []
+        self._open.afterwards = afterwards
         try:
             yield session
             session.commit()
@@ -93,6 +97,22 @@ class DB:
         finally:
             self._open.session = None
             session.close()
+        for action in afterwards:
+            _run_afterwards(action)
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Run an action once this thread's open transaction is committed.
+
+        That is the outermost one; if it is rolled back, the action never
+        runs. Where none is open it runs at once. The action may use the
+        database. If it fails, that goes to the log, for what was committed
+        has happened (requirement R120). A savepoint that is rolled back
+        takes no action with it.
+        """
+        if self._current() is None:
+            _run_afterwards(action)
+        else:
+            self._open.afterwards.append(action)
 
     @contextmanager
     def reading(self) -> Iterator[OrmSession]:
@@ -225,6 +245,14 @@ class DB:
     def _current(self) -> Optional[OrmSession]:
         """Return the session of this thread's open transaction, if any."""
         return getattr(self._open, "session", None)
+
+
+def _run_afterwards(action: Callable[[], None]) -> None:
+    """Run what was to be run after a commit, which nothing undoes."""
+    try:
+        action()
+    except Exception as error:
+        logger.error("An action after a commit failed.", exc_info=error)
 
 
 def _instant_of_change(now: datetime) -> Any:

@@ -3,10 +3,11 @@
 
 import re
 import uuid
-from typing import Optional
+from typing import Any, Dict, Optional
 
 from flask import current_app, g, request
 
+from vestibule.base.config import Settings
 from vestibule.base.origin import Origin
 from vestibule.kernel.services import Services
 from vestibule.web.client_address import client_address
@@ -14,6 +15,7 @@ from vestibule.web.cookies import presented_registration, presented_token
 
 EXTENSION = "vestibule"
 REQUEST_ID_HEADER = "X-Request-Id"
+REQUEST_ID_KEY = "vestibule.request_id"
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -24,14 +26,29 @@ def services() -> Services:
 
 
 def request_id() -> str:
-    """Return this request's id: a sane one that came with it, or a new one.
+    """Return the id of the request at hand."""
+    return request_id_of(request.environ)
+
+
+def request_id_of(environ: Dict[str, Any]) -> str:
+    """Return a request's id: a sane one that came with it, or a new one.
+
+    It stands beside the request, for what is at work outside of Flask.
     """
-    if "request_id" not in g:
-        given = request.headers.get(REQUEST_ID_HEADER, "")
+    if REQUEST_ID_KEY not in environ:
+        given = environ.get("HTTP_X_REQUEST_ID", "")
         sane = SANE_REQUEST_ID.fullmatch(given)
-        g.request_id = given if sane else str(uuid.uuid4())
-    found: str = g.request_id
+        environ[REQUEST_ID_KEY] = given if sane else str(uuid.uuid4())
+    found: str = environ[REQUEST_ID_KEY]
     return found
+
+
+def address_of(environ: Dict[str, Any], settings: Settings
+               ) -> Optional[str]:
+    """Return the address of the client that a request comes from."""
+    return client_address(
+        environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"),
+        settings.trusted_proxies)
 
 
 def origin() -> Origin:
@@ -42,11 +59,8 @@ def origin() -> Origin:
     if "origin" in g:
         known: Origin = g.origin
         return known
-    return Origin(
-        client_address(request.remote_addr,
-                       request.headers.get("X-Forwarded-For"),
-                       services().settings.trusted_proxies),
-        _user_agent(), request_id())
+    return Origin(address_of(request.environ, services().settings),
+                  _user_agent(), request_id())
 
 
 def session_token() -> Optional[str]:

@@ -4,7 +4,7 @@
 
 import http
 import logging
-from typing import Any, Dict, Optional, Type, Union
+from typing import Any, Callable, Dict, Iterable, Optional, Type, Union
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
@@ -45,7 +45,11 @@ STEP_UP = ', error="insufficient_user_authentication", max_age=300'
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 NO_ROUTE = "no route answers this path"
 UNKNOWN_FIELD, OTHER_FIELD = "unknown_field", "another field"
+# What means to end a process is none of ours to answer.
+ENDING = (KeyboardInterrupt, SystemExit, GeneratorExit)
 logger = logging.getLogger(__name__)
+
+WSGI = Callable[[Any, Any], Iterable[bytes]]
 
 
 class Refused(Exception):
@@ -75,6 +79,26 @@ def init_app(app: Flask) -> None:
     for fault in (DataError, IntegrityError, ProgrammingError):
         app.register_error_handler(fault, _answer_unforeseen)
     app.register_error_handler(Exception, _answer_unforeseen)
+
+
+def last_resort(app: Flask, inner: WSGI) -> WSGI:
+    """Answer what Flask lets through, which is what is no ``Exception``.
+
+    Native code raises such things, ``PanicException`` of bcrypt for one, and
+    the server's worker would end by them (requirement R122).
+    """
+    def outer(environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Hand the request on, and answer for whoever cannot."""
+        try:
+            return inner(environ, start_response)
+        except ENDING:
+            raise
+        except BaseException as error:
+            with app.request_context(environ):
+                response = app.process_response(_answer_unforeseen(error))
+            answered: Iterable[bytes] = response(environ, start_response)
+            return answered
+    return outer
 
 
 def _refuse_redirects() -> None:
@@ -149,15 +173,17 @@ def _answer_http(error: HTTPException) -> Any:
 
 def _answer_storage(error: Exception) -> Response:
     """Answer that the database does not; nobody loses a cookie by it."""
-    logger.error("The database does not answer: %s", type(error).__name__)
+    logger.error("The database does not answer: %s", type(error).__name__,
+                 extra={"fields": {"request_id": request_id()}})
     return _answer_kind(Unavailable().decided_by(
         f"the database does not answer: {type(error).__name__}"))
 
 
-def _answer_unforeseen(error: Exception) -> Response:
+def _answer_unforeseen(error: BaseException) -> Response:
     """Answer a fault of ours, which goes to the log and not to the client.
     """
-    logger.error("Request %s failed.", request_id(), exc_info=error)
+    logger.error("A request failed.", exc_info=error,
+                 extra={"fields": {"request_id": request_id()}})
     return _answer_refused(Refused(
         500, "internal_error", "Something went wrong on our side.",
         f"a fault of Vestibule's own: {type(error).__name__}"))
