@@ -70,7 +70,9 @@ class LogQueue(logging.Handler):
         Its lock may have been held by a thread that was not forked along.
         """
         self._waiting = SimpleQueue()
-        self._dropped = self._failed = self._told = 0
+        if self._process is not None:
+            self._dropped = self._failed = self._told = 0
+            self._process = None
         threading.Thread(target=self._write_all, args=(self._waiting,),
                          name="log", daemon=True).start()
         self._process = os.getpid()
