@@ -63,7 +63,7 @@ class Story:
 
 
 def registers(story: Story) -> Any:
-    """Register."""
+    """Register, and get a letter."""
     return story.bob.sign_up(email=BOB, password=FIRST)
 
 
@@ -139,7 +139,7 @@ def changes_the_password_wrongly(story: Story) -> Any:
 
 
 def changes_the_password(story: Story) -> Any:
-    """Change the password."""
+    """Set the second one, knowing the first."""
     return story.bob.put("/password", {
         "current_password": FIRST, "new_password": SECOND})
 
@@ -186,7 +186,7 @@ def comes_back(story: Story) -> Any:
 
 
 def logs_out(story: Story) -> Any:
-    """Log out."""
+    """End the session at hand."""
     return story.bob.delete("/sessions")
 
 

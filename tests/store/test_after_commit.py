@@ -87,7 +87,7 @@ def test_an_action_that_fails_undoes_nothing(
         caplog: pytest.LogCaptureFixture) -> None:
     """R120: it goes to the log; the actions behind it run all the same."""
     def fail() -> None:
-        """Fail."""
+        """Fail behind the commit."""
         raise Interrupted()
 
     with db.transaction():

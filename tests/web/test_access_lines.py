@@ -49,7 +49,8 @@ def test_the_rule_stands_for_the_path(client: Client, kept: Kept) -> None:
 
 @pytest.mark.parametrize("path, logged", [
     ("/nowhere?token=x", "/nowhere"), ("/reset%3Ftoken=short", "/reset"),
-    (f"/reset/{TOKEN}", "/reset/..."), ("/users/bob@example.com", "/users/..."),
+    (f"/reset/{TOKEN}", "/reset/..."),
+    ("/users/bob@example.com", "/users/..."),
     ("/%E2%80%A8%0D%0A", "/\u2028\r\n"), ("/%ff", "/\ufffd"),
     ("/a b" * 500, ("/a b" * 500)[:200])])
 def test_an_unknown_path_is_shortened_and_masked(
@@ -97,8 +98,10 @@ def test_an_odd_method_is_cut(client: Client, kept: Kept) -> None:
 
 def test_no_header_and_no_body_is_in_it(client: Client, kept: Kept) -> None:
     """R117: neither cookie nor authorization, agent nor address."""
-    client.post("/sessions?next=MARKER", dict(BOB, password="MARKER"), headers={
-        "Authorization": "Bearer MARKER", "Cookie": "session_id=MARKER",
-        "User-Agent": "MARKER", "Referer": "MARKER", "X-Other": "MARKER"})
+    client.post(
+        "/sessions?next=MARKER", dict(BOB, password="MARKER"), headers={
+            "Authorization": "Bearer MARKER", "Cookie": "session_id=MARKER",
+            "User-Agent": "MARKER", "Referer": "MARKER",
+            "X-Other": "MARKER"})
     assert kept.texts and "MARKER" not in "".join(kept.texts)
     assert BOB["email"] not in "".join(kept.texts)
