@@ -234,6 +234,18 @@ logging.getLogger("another").info("is not asked")
     assert "Python says so" in lines[-1]["message"]
 
 
+def test_what_ends_a_process_is_a_line_too() -> None:
+    """R119, R122: the status is Python's own, and no value is shown."""
+    process = logged_by("""
+raise ValueError("a " + "secret")
+""", stderr=subprocess.PIPE)
+    _, said = process.communicate(timeout=60)
+    line, = [json.loads(each) for each in said.splitlines()]
+    assert process.returncode == 1 and line["level"] == "critical"
+    assert line["traceback"].endswith("ValueError")
+    assert b"a secret" not in said
+
+
 def test_a_closed_stderr_is_nobody_elses_number(tmp_path: Path) -> None:
     """R121: what is opened next would get the log's lines otherwise."""
     file = tmp_path / "precious"

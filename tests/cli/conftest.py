@@ -2,6 +2,7 @@
 """What tests of the command line can ask for besides."""
 
 import logging
+import sys
 from pathlib import Path
 from typing import Dict, Iterator
 
@@ -33,6 +34,7 @@ def no_log_is_left() -> Iterator[None]:
         if isinstance(handler, LogQueue):
             root.removeHandler(handler)
     logging.captureWarnings(False)
+    sys.excepthook = sys.__excepthook__
     logging.getLogger("vestibule").setLevel(logging.NOTSET)
 
 

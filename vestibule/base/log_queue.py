@@ -8,6 +8,7 @@ log loses lines then and says later how many, and requests go on.
 import logging
 import os
 import select
+import sys
 import threading
 from queue import SimpleQueue
 from typing import Any, Optional
@@ -18,6 +19,7 @@ STANDARD_ERROR = 2
 MOST_WAITING = 5000
 FLUSH_SECONDS = 2.0
 LEVEL = logging.INFO
+logger = logging.getLogger(__name__)
 
 
 class LogQueue(logging.Handler):
@@ -127,9 +129,10 @@ class LogQueue(logging.Handler):
 def log_to_stderr() -> None:
     """Have all records of this process and its children written to stderr.
 
-    Warnings of Python are among them. A standard stream that is closed is
-    opened to nowhere first: else the next socket would get its number, and
-    the log with it. Called again it changes nothing.
+    Warnings of Python are among them, and what ends a process. A standard
+    stream that is closed is opened to nowhere first: else the next socket
+    would get its number, and the log with it. Called again this changes
+    nothing.
     """
     root = logging.getLogger()
     if any(isinstance(each, LogQueue) for each in root.handlers):
@@ -140,5 +143,11 @@ def log_to_stderr() -> None:
             os.close(descriptor)
             break
     logging.captureWarnings(True)
+    sys.excepthook = _log_last_words
     root.addHandler(LogQueue())
     logging.getLogger("vestibule").setLevel(LEVEL)
+
+
+def _log_last_words(kind: Any, error: BaseException, frames: Any) -> None:
+    """Log what ends this process, which Python would print in many lines."""
+    logger.critical("The process ends by a fault.", exc_info=error)
