@@ -5,9 +5,10 @@
 from datetime import datetime
 from typing import Dict, List, NamedTuple, Optional
 
-from sqlalchemy import Column, Index, Integer, String, func
+from sqlalchemy import Column, Index, Integer, String, and_, func, or_
 
 from vestibule.store.db import DB
+from vestibule.store.purging import purge
 from vestibule.store.tables import Base, Serial, Timestamp
 
 CODE_LENGTH = 64
@@ -88,15 +89,8 @@ class RefusalStore:
         """
         columns = StoredRefusal.__table__.c
         with self._db.transaction() as work:
+            oldest = work.query(func.min(columns.id)).scalar() or 0
             newest = work.query(func.max(columns.id)).scalar() or 0
-            doomed = [
-                number for number, at in work.query(columns.id, columns.at)
-                .order_by(columns.id).limit(limit)
-                .with_for_update(skip_locked=True)
-                if at <= before or number <= newest - most]
-            if not doomed:
-                return 0
-            deleted: int = (
-                work.query(StoredRefusal).filter(columns.id.in_(doomed))
-                .delete(synchronize_session=False))
-        return deleted
+            return purge(self._db, StoredRefusal, and_(
+                columns.id < oldest + limit,
+                or_(columns.at <= before, columns.id <= newest - most)), limit)
