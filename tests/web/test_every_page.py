@@ -67,6 +67,16 @@ def test_what_cannot_be_stored_is_refused(sender: Sender) -> None:
     assert rows_but_events(sender) == before
 
 
+def test_people_are_told_on_a_page(sender: Sender) -> None:
+    """R089: whatever they sent, as long as it is a form."""
+    for path in pages(sender.client):
+        for field in FIELDS:
+            others = {name: "a" for name in FIELDS if name != field}
+            answer = submit(sender, path, f"{form(others)}&{field}=a%00b")
+            assert answer.mimetype == "text/html", (path, field)
+            assert b"\0" not in answer.get_data()
+
+
 def test_nothing_is_shown_as_it_was_sent(sender: Sender) -> None:
     """R096: what has a meaning in HTML is written so that it has none.
 

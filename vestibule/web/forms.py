@@ -50,6 +50,17 @@ def read_texts(required: Iterable[str],
     return texts
 
 
+def read_shown(names: Iterable[str]) -> Dict[str, str]:
+    """Return those of these fields that a page can show once more.
+
+    It refuses nothing: what is wrong with the others is said on the page,
+    once they are read in earnest.
+    """
+    fields = read_fields()
+    return {name: fields[name] for name in names
+            if isinstance(fields.get(name), str) and is_clean(fields[name])}
+
+
 def read_yes_no(field: str, default: bool) -> bool:
     """Return a field that is true or false, in JSON or as a form's word."""
     value = read_fields().get(field, default)

@@ -9,7 +9,7 @@ from vestibule.web.answers import page
 from vestibule.web.context import origin, services
 from vestibule.web.cookies import set_session
 from vestibule.web.errors import refused_page
-from vestibule.web.forms import read_texts
+from vestibule.web.forms import read_shown, read_texts
 from vestibule.web.guards import session_to_replace
 
 routes = Blueprint("deletion_pages", __name__)
@@ -25,7 +25,7 @@ def show_restore() -> Response:
 @routes.route("/account/restore", methods=["POST"])
 def restore() -> Response:
     """Take the deletion back and sign in, or say what is wrong."""
-    shown = read_texts((), ("email",))
+    shown = read_shown(("email",))
     try:
         sent = read_texts(("email", "password"))
         signed_in = services().deletion.restore(

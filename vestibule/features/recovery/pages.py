@@ -7,7 +7,7 @@ from vestibule.base.errors import InvalidInput, InvalidToken, Unavailable
 from vestibule.web.answers import page
 from vestibule.web.context import origin, services
 from vestibule.web.errors import refused_page
-from vestibule.web.forms import read_texts
+from vestibule.web.forms import read_shown, read_texts
 from vestibule.web.tokens import read_with_token
 
 routes = Blueprint("recovery_pages", __name__)
@@ -49,7 +49,7 @@ def show_form() -> Response:
 def choose_password() -> Response:
     """Spend the token or the code on the new password, or say what is wrong.
     """
-    shown = read_texts((), ("token", "email", "code"))
+    shown = read_shown(("token", "email", "code"))
     try:
         presented, sent = read_with_token("token", ("new_password",))
         services().auth.recover(

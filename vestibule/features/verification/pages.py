@@ -9,7 +9,7 @@ from vestibule.features.verification.claims import CLAIMS, claim
 from vestibule.web.answers import page
 from vestibule.web.context import origin, services
 from vestibule.web.errors import refused_page
-from vestibule.web.forms import read_texts
+from vestibule.web.forms import read_shown, read_texts
 from vestibule.web.tokens import read_with_token
 
 routes = Blueprint("verification_pages", __name__)
@@ -29,7 +29,7 @@ def show_form() -> Response:
 @routes.route("/verify", methods=["POST"])
 def confirm() -> Response:
     """Spend the token, or ask for a sign of who registered."""
-    shown = read_texts((), ("token", "email", "code"))
+    shown = read_shown(("token", "email", "code"))
     try:
         presented, sent = read_with_token("token", (), CLAIMS)
         user = services().verification.confirm(
