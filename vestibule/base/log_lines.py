@@ -76,5 +76,5 @@ def _cut(value: Any) -> str:
 
 
 def _as_json(value: Any) -> str:
-    """Return JSON of printable ASCII alone; DEL is none in JSON's eyes."""
-    return json.dumps(value, default=str).replace("\x7f", "\\u007f")
+    """Return JSON of printable ASCII alone, as Python's is by itself."""
+    return json.dumps(value, default=str)
