@@ -83,7 +83,7 @@ def test_the_pepper_is_nowhere_but_in_the_settings(
     held = b"".join(file.read_bytes() for file in tmp_path.iterdir()
                     if file.is_file() and file.name != "pepper")
     held += "\n".join(said).encode("utf-8")
-    assert b"{v1:2026a}$2b$04$" in held and b'pepper "2026a"' in held
+    assert b"{v1:2026a}$2b$04$" in held and rb'pepper \"2026a\"' in held
     for secret in (SECRET.encode(), OTHER.encode()):
         for form in (secret, secret[:12], secret[-12:],
                      secret.hex().encode(), base64.b64encode(secret)):
@@ -100,7 +100,7 @@ def test_a_wrong_pepper_at_the_start_is_no_mass_of_refusals(
     """R027: not ready, with a line in the log; whoever is in stays in."""
     with Service(dict(environ, **peppers), tmp_path) as service:
         log = service.log.read_text()
-        assert 'pepper "2026a"' in log and what_to_do in log
+        assert r'pepper \"2026a\"' in log and what_to_do in log
         for _ in range(3):
             refused = ready(service)
             assert (refused.status, refused.json["code"]) == (503, "pepper")

@@ -10,7 +10,8 @@ import sys
 import time
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+from typing import (
+    Any, Callable, Dict, List, NamedTuple, Optional, Sequence)
 
 from tests.support.postgresql import free_port
 
@@ -110,6 +111,11 @@ class Service:
             time.sleep(1)
             raise AssertionError(
                 f"it did not stop: {self.log.read_text()}") from None
+
+    def faults(self) -> List[str]:
+        """Return the lines of the log that tell of a fault."""
+        return [line for line in self.log.read_text("utf-8").splitlines()
+                if "traceback" in line.lower()]
 
     def request(self, method: str, path: str, body: Any = None,
                 **headers: str) -> Reply:
