@@ -7,8 +7,9 @@ from typing import Any, Dict
 import pytest
 
 from tests.support.builders import run_sql
-from tests.support.client import BOB, Client
+from tests.support.client import BOB, Client, make_client
 from tests.support.logged import kept_log
+from vestibule.base.config import load
 
 GIVEN = "given-by.the_Client-01"
 LARGE = {"data": b"x" * 70_000, "content_type": "application/json"}
@@ -46,9 +47,12 @@ def test_every_answer_repeats_a_sane_id(
 
 
 def test_a_service_that_is_not_ready_says_to_whom(
-        client: Client) -> None:
+        environ: Dict[str, str], bare_url: str) -> None:
     """R122: as it is when the schema is another one."""
-    run_sql(client.services.db, "DROP TABLE alembic_version")
+    environ["VESTIBULE_DATABASE_URL"] = bare_url
+    client = make_client(load(environ).settings)
+    run_sql(client.services.db, "DROP TABLE IF EXISTS alembic_version")
     answer = client.get("/health/ready", headers={"X-Request-Id": GIVEN})
+    client.services.db.close()
     assert answer.status_code == 503
     assert answer.headers["X-Request-Id"] == GIVEN
