@@ -102,18 +102,13 @@ def test_an_id_that_came_often_is_not_printed_for_ever(
 
 @pytest.mark.parametrize("meaning", MEANINGS)
 def test_what_a_hint_names_is_there(meaning: explanations.Meaning) -> None:
-    """Commands and settings, by their names.
-
-    ``throttle`` comes with the throttle; it is looked at when it is there.
-    """
+    """Commands and settings, by their names."""
     names = {setting.name for setting in SETTINGS}
     for name in re.findall(r"VESTIBULE_\w+", meaning.why + meaning.hint):
         assert name in names
     for words in re.findall(r"`vestibule ([^`]*)`", meaning.hint):
         command: Any = program
         for word in words.replace(explanations.WHO, "").split():
-            if word == "throttle" and word not in command.commands:
-                break
             command = command.commands[word]
 
 
