@@ -46,9 +46,9 @@ class Deletion:
             user = self._db.lock_user(found.user_id)
             if user is None:
                 raise SessionRequired(ended=True)
-            if user.delete_after is None and not any(
-                    session.id == found.id
-                    for session in self._auth.sessions.live(user.id)):
+            if user.delete_after is None and not (
+                    self._auth.sessions.may_go_on(
+                        user.id, origin._replace(session_id=found.id))):
                 raise SessionRequired(ended=True)
             return self._announce(user, origin)
 
