@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The whole service on one page: what it does, and what it stands on."""
 
-from typing import Any, Callable, Iterable, Optional
+from typing import Any, Iterable, Optional
 
 from flask import Flask
 
@@ -26,6 +26,7 @@ from vestibule.features.welcome import routes as welcome
 from vestibule.features.well_known import routes as well_known
 from vestibule.kernel.services import Services, build_services
 from vestibule.web import access, body, cors, errors, headers, hosts
+from vestibule.web.access import WSGI
 from vestibule.web.context import EXTENSION
 
 FEATURES = (welcome, registration, verification, verification_pages, login,
@@ -34,8 +35,6 @@ FEATURES = (welcome, registration, verification, verification_pages, login,
 DEVELOPMENT_FEATURES = (mailbox,)
 # In this order each request passes them before its view.
 SHARED = (access, headers, hosts, cors, body, errors)
-
-WSGI = Callable[[Any, Any], Iterable[bytes]]
 
 
 def create_app(settings: Settings,

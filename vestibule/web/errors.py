@@ -4,7 +4,7 @@
 
 import http
 import logging
-from typing import Any, Callable, Dict, Iterable, Optional, Type, Union
+from typing import Any, Dict, Iterable, Optional, Type, Union
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
@@ -17,6 +17,7 @@ from vestibule.base.errors import (
     Throttled, Unavailable)
 from vestibule.store.db import (
     DataError, DBAPIError, IntegrityError, PoolTimeout, ProgrammingError)
+from vestibule.web.access import WSGI
 from vestibule.web.answers import (
     PROBLEM_JSON, answer, page, wants_problem)
 from vestibule.web.asked import asked
@@ -48,8 +49,6 @@ UNKNOWN_FIELD, OTHER_FIELD = "unknown_field", "another field"
 # What means to end a process is none of ours to answer.
 ENDING = (KeyboardInterrupt, SystemExit, GeneratorExit)
 logger = logging.getLogger(__name__)
-
-WSGI = Callable[[Any, Any], Iterable[bytes]]
 
 
 class Refused(Exception):
