@@ -17,6 +17,8 @@ from tests.support.client import Client, make_client
 from tests.support.clock import SetClock
 from tests.support.databases import Databases, available
 from tests.support.folders import folder_in_memory
+from tests.support.redis_server import RedisServer, why_no_redis
+from tests.support.roomy import ROOMY
 from vestibule.base.config import Settings, load
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.passwords import Passwords
@@ -32,7 +34,7 @@ def pytest_addoption(parser: Any) -> None:
         help="run the tests on SQLite alone")
     parser.addoption(
         "--require-postgresql", action="store_true",
-        help="fail at once where PostgreSQL cannot be started")
+        help="fail at once where PostgreSQL or Redis cannot be started")
     parser.addoption(
         "--fuzz", action="store_true",
         help="try many more examples wherever they are made up")
@@ -57,6 +59,8 @@ def pytest_configure(config: Any) -> None:
     reason = config.database_kinds["postgresql"]
     if reason and config.getoption("--require-postgresql"):
         pytest.exit(f"PostgreSQL is required, but {reason}", returncode=3)
+    if why_no_redis() and config.getoption("--require-postgresql"):
+        pytest.exit(f"Redis is required, but {why_no_redis()}", returncode=3)
 
 
 def pytest_unconfigure(config: Any) -> None:
@@ -74,12 +78,15 @@ def pytest_generate_tests(metafunc: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
-    """Say which databases the suite ran on, and what was left out and why.
+    """Say which servers the suite ran on, and what was left out and why.
     """
     terminalreporter.section("databases")
     for kind, reason in config.database_kinds.items():
         said = f"left out: {reason}" if reason else "tested"
         terminalreporter.line(f"{kind}: {said}")
+    reason = why_no_redis()
+    said = f"left out: {reason}" if reason else "tested"
+    terminalreporter.line(f"redis: {said}")
 
 
 @pytest.fixture
@@ -111,6 +118,33 @@ def db(database_url: str, clock: SetClock) -> Iterator[DB]:
     opened.close()
 
 
+@pytest.fixture(scope="session")
+def one_redis() -> Iterator[RedisServer]:
+    """Return the Redis of this run, started when first asked for."""
+    if why_no_redis():
+        pytest.skip(why_no_redis())
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_server(one_redis: RedisServer) -> RedisServer:
+    """Return a Redis that runs and holds nothing; no test may end it."""
+    one_redis.command("FLUSHALL")
+    return one_redis
+
+
+@pytest.fixture
+def mortal_redis() -> Iterator[RedisServer]:
+    """Return a Redis that a test may end."""
+    if why_no_redis():
+        pytest.skip(why_no_redis())
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def auth(db: DB) -> Auth:
     """Return the API on an empty database, hashing at the least cost."""
@@ -128,6 +162,7 @@ def environ(database_url: str, tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     return {"VESTIBULE_PROFILE": "development",
             "VESTIBULE_DATABASE_URL": database_url,
+            "VESTIBULE_LIMITS": ROOMY,
             "VESTIBULE_SECRET_KEY": "a key for tests, 0123456789abcdef",
             "VESTIBULE_BCRYPT_COST": str(CHEAPEST)}
 

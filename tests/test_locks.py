@@ -110,7 +110,8 @@ def test_the_pins_are_what_the_project_asks_for(
     table = project()
     extras = table["optional-dependencies"]
     served = pins(stack, python)
-    assert unmet(table["dependencies"] + extras["postgres"], served) == []
+    assert unmet(table["dependencies"] + extras["postgres"]
+                 + extras["redis"], served) == []
     assert unmet(extras["dev"], pins(f"{stack}-dev", python)) == []
     assert "python-dotenv" in served
 

@@ -18,6 +18,7 @@ from tests.test_locks import pins
 from tools import write_settings
 from vestibule.app import create_app
 from vestibule.base.config import SETTINGS, ConfigError, load
+from vestibule.base.limits import DEFAULTS, limits
 from vestibule.cli.main import program
 from vestibule.kernel.services import build_services
 
@@ -28,7 +29,10 @@ RECOVERY = ROOT / "docs" / "how-to" / "recovery.md"
 RIGHTS = ROOT / "docs" / "how-to" / "peoples-rights.md"
 RETRY = ROOT / "docs" / "how-to" / "retry-a-registration.md"
 REFUSED = ROOT / "docs" / "how-to" / "why-was-i-refused.md"
-DIALOGUES = [README, TUTORIAL, SESSIONS, RECOVERY, RIGHTS, RETRY, REFUSED]
+LOCKED_OUT = ROOT / "docs" / "how-to" / "somebody-is-locked-out.md"
+DIALOGUES = [README, TUTORIAL, SESSIONS, RECOVERY, RIGHTS, RETRY, REFUSED,
+             LOCKED_OUT]
+LIMITS = ROOT / "docs" / "reference" / "limits.md"
 COMMANDS = ROOT / "docs" / "reference" / "cli.md"
 DECISIONS = ROOT / "docs" / "decisions"
 END_OF_LIFE = DECISIONS / "0019-end-of-life-on-python-3.7.md"
@@ -198,6 +202,23 @@ def test_all_commands_are_listed() -> None:
     listed = [re.sub(r"( [A-Z_]+)+$", "", name.strip("`"))
               for name in table_of(COMMANDS, 2) if name != "Command"]
     assert sorted(listed) == sorted(commands(program, "vestibule"))
+
+
+def test_all_limits_are_listed() -> None:
+    """The page of limits has each of them with its default, in order."""
+    listed = [(name.strip("`"), cells[0].strip("`")) for name, cells
+              in table_of(LIMITS, 4).items() if name != "Limit"]
+    assert listed == [(name, str(default)) for name, default
+                      in DEFAULTS._asdict().items()]
+
+
+def test_the_example_of_limits_holds() -> None:
+    """What the page shows is taken as it stands there."""
+    example = [block.text for block in blocks(LIMITS)
+               if block.language == "toml"]
+    for line in example:
+        limits(line.partition("=")[2].strip().strip('"'))
+    assert len(example) == 1
 
 
 def test_all_decisions_are_listed() -> None:

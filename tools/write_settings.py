@@ -46,6 +46,8 @@ EXAMPLES: Dict[str, str] = {
     "VESTIBULE_WORKERS": "2",
     "VESTIBULE_THREADS": "16",
     "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
+    "VESTIBULE_LIMITS": "password_address=100/15m,failures=50",
+    "VESTIBULE_REDIS_URL": "rediss://:password@redis.example.com:6379/0",
     "VESTIBULE_CORS_ORIGINS": "https://app.example.com",
     "VESTIBULE_SESSION_IDLE": "12h",
     "VESTIBULE_SESSION_LIFETIME": "14d",
@@ -96,6 +98,13 @@ NOTES: Dict[str, str] = {
     "VESTIBULE_SECURITY_CONTACT":
         "A mail address, or a URI that begins with `https://` or `mailto:`. "
         "Without it there is no such file.",
+    "VESTIBULE_REDIS_URL":
+        "Redis or Valkey. `rediss://` is TLS, whose certificate is verified, "
+        "with `?ssl_ca_certs=/file` against your own authority; "
+        "`unix:///run/redis.sock?db=0` is a socket. Special characters of "
+        "the password are percent-encoded. While it is away, the database "
+        "counts: [how to run it]"
+        "(../how-to/run-in-production.md#redis-or-valkey).",
     "VESTIBULE_CORS_ORIGINS":
         "Such a page may do all that its user may. The cookie is "
         "`SameSite=Lax`, so that an origin of another site gains nothing by "

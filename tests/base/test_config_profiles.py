@@ -173,6 +173,10 @@ def test_the_development_files_lie_beside_the_database(
     ("DATABASE_URL", "nonsense", "********"),
     ("SMTP_URL", "smtp+starttls://me:secret@mail.example.com:587",
      "smtp+starttls://me:********@mail.example.com:587"),
+    ("REDIS_URL", "rediss://:s%40cret@redis.example.com:6379/0",
+     "rediss://:********@redis.example.com:6379/0"),
+    ("REDIS_URL", "unix://me:secret@/run/redis.sock?db=1",
+     "unix://me:********@/run/redis.sock?********"),
     ("SMTP_URL", "smtp+tls://mail.example.com",
      "smtp+tls://mail.example.com"),
     ("MAIL_FROM", "auth@example.com", "auth@example.com")])

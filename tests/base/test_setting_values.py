@@ -9,7 +9,7 @@ import pytest
 from vestibule.base.setting_values import (
     BaseURL, Bind, Pepper, base_url, bcrypt_cost, bind, contact, mail_address,
     networks, one_of, password_length, pepper, peppers, plain, range_url,
-    secret_key, small_number, yes_no)
+    redis_url, secret_key, small_number, yes_no)
 
 GOOD_KEY = "0123456789abcdefghijklmnopqrstuv"
 
@@ -227,3 +227,39 @@ def test_a_base_url_is_spelled_without_a_slash_at_its_end() -> None:
     url = base_url("https://example.com:8443/auth/")
     assert str(url) == "https://example.com:8443/auth"
     assert url.origin == "https://example.com:8443"
+
+
+@pytest.mark.parametrize("text", [
+    "redis://127.0.0.1", "redis://[::1]:6379/15",
+    "rediss://user:p%40ss@redis.example.com:6379/0",
+    "rediss://redis.example.com?ssl_ca_certs=/etc/ca.pem",
+    "unix:///run/redis.sock", "unix://:secret@/run/redis.sock?db=1"])
+def test_the_urls_of_redis_are_taken_as_they_are(text: str) -> None:
+    """Over a network, by TLS, and by a socket."""
+    assert redis_url(f" {text} ") == text
+
+
+@pytest.mark.parametrize("text, reason", [
+    ("", "is empty"),
+    ("127.0.0.1:6379", "must begin with redis://"),
+    ("redis:/run/redis.sock", "must begin with redis://"),
+    ("valkey://127.0.0.1", "must begin with redis://"),
+    ("redis://", "has no host"),
+    ("redis://host:port", "is not a URL"),
+    ("redis://host:70000", "is not a URL"),
+    ("redis://host/zero", "must end with the number of a database"),
+    ("redis://:pa#ss@host", "is not a URL|holds # or a blank"),
+    ("redis://host/0#x", "holds # or a blank"),
+    ("redis://:pa ss@host", "holds # or a blank"),
+    ("rediss://host?ssl_cert_reqs=none", "may have no options but"),
+    ("redis://host?socket_timeout=60", "may have no options but"),
+    ("redis://host?ssl_ca_certs=/etc/ca.pem", "may have no options but"),
+    ("unix://run/redis.sock", "must have a socket's whole path"),
+    ("unix:///", "must have a socket's whole path"),
+    ("unix:///run/redis.sock?db=x", "may have the option db alone"),
+    ("unix:///run/redis.sock?timeout=1", "may have the option db alone")])
+def test_a_url_of_redis_that_cannot_be_used_is_refused(
+        text: str, reason: str) -> None:
+    """R148: above all one that would verify no certificate (R151)."""
+    with pytest.raises(ValueError, match=f"^({reason})"):
+        redis_url(text)

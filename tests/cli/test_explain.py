@@ -108,8 +108,11 @@ def test_what_a_hint_names_is_there(meaning: explanations.Meaning) -> None:
         assert name in names
     for words in re.findall(r"`vestibule ([^`]*)`", meaning.hint):
         command: Any = program
-        for word in words.replace(explanations.WHO, "").split():
+        plain, _, option = words.partition(" --")
+        for word in plain.replace(explanations.WHO, "").split():
             command = command.commands[word]
+        assert not option or f"--{option.split()[0]}" in [
+            name for each in command.params for name in each.opts]
 
 
 def test_every_reason_of_an_event_has_its_meaning() -> None:
@@ -120,7 +123,8 @@ def test_every_reason_of_an_event_has_its_meaning() -> None:
     for function in ("_reason", "fault_of"):
         body = source.partition(f"def {function}(")[2].partition("\ndef ")[0]
         body = body.partition("\n    def ")[0]
-        reasons |= set(re.findall(r'return .*"(\w+)"', body))
+        reasons |= set(re.findall(r'(?:return|or) .*"(\w+)"', body))
+        reasons |= set(re.findall(r'or "(\w+)"', body))
         reasons |= set(re.findall(r'return "(\w+)" if', body))
     assert len(reasons) >= 8
     assert reasons == set(explanations.OF_REASONS)

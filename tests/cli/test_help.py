@@ -60,7 +60,8 @@ def test_the_asked_for_commands_are_there() -> None:
         "config check", "users create", "users list", "users show",
         "users verify", "users set-email", "users reset-link",
         "users disable", "users enable", "users delete", "users restore",
-        "users revoke-sessions"}
+        "users revoke-sessions", "throttle show", "throttle reset",
+        "throttle lift"}
 
 
 def test_no_option_takes_a_password() -> None:

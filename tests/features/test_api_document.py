@@ -16,12 +16,13 @@ from tests.support.contract import (
     FORM, JSON, PROBLEM, Contract, body_of, codes, examples, references)
 from tests.support.contract_cases import Case, all_cases, provoke
 from tests.support.contract_cases_rights import RIGHTS_CASES
+from tests.support.contract_cases_throttle import THROTTLE_CASES
 from tests.support.databases import SQLITE
 from vestibule.base.config import Settings, load
 from vestibule.features.api_document.routes import DOCUMENT, FILE
 
 CONTRACT = Contract(DOCUMENT)
-CASES = [*all_cases(CONTRACT), *RIGHTS_CASES]
+CASES = [*all_cases(CONTRACT), *RIGHTS_CASES, *THROTTLE_CASES]
 # What stands in the router and, on purpose, not in the document.
 STATIC = {"/static/{filename}"}
 PAGES = {("GET", "/forgot"), ("POST", "/forgot"), ("GET", "/reset"),

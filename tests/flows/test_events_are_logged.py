@@ -25,7 +25,8 @@ FIRST, SECOND, THIRD, WRONG = (
     "first password of Bob", "second password of Bob",
     "third password of Bob", "never anybody's password")
 # What the command line does: it has no log, the table has it all the same.
-OF_OPERATORS = {"user.disabled", "user.enabled", "reset.issued"}
+OF_OPERATORS = {"user.disabled", "user.enabled", "reset.issued",
+                "throttle.reset", "throttle.lifted"}
 
 
 class Story:

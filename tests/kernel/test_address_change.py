@@ -16,13 +16,14 @@ from tests.support.recovery import (
     typed, what_happened)
 from vestibule.base.errors import (
     InvalidInput, InvalidToken, SessionRequired)
+from vestibule.base.limits import MOST_AN_HOUR
 from vestibule.base.origin import LIBRARY
 from vestibule.kernel.address_change import AddressChange
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, RESET, UNDO, VERIFY, Presented)
 from vestibule.kernel.outbox import (
-    CHANGE_EMAIL_LETTER, EMAIL_CHANGED_LETTER, MOST_AN_HOUR)
+    CHANGE_EMAIL_LETTER, EMAIL_CHANGED_LETTER)
 from vestibule.kernel.verification import Claim, Verification
 from vestibule.store.db import User
 from vestibule.store.letter import DROPPED, QUEUED

@@ -10,11 +10,12 @@ from tests.support.builders import (
 from tests.support.clock import SetClock
 from tests.support.processes import errors_of, racers
 from tests.support.recovery import refuse_spending
+from vestibule.base.limits import MOST_AN_HOUR
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, RESET, UNDO, VERIFY)
 from vestibule.kernel.outbox import (
-    CHANGE_EMAIL_LETTER, EMAIL_CHANGED_LETTER, MOST_AN_HOUR,
+    CHANGE_EMAIL_LETTER, EMAIL_CHANGED_LETTER,
     PASSWORD_CHANGED_LETTER, RESET_LETTER, VERIFY_LETTER)
 from vestibule.store.db import DB
 from vestibule.store.letter import QUEUED

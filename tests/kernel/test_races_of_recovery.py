@@ -17,10 +17,10 @@ from tests.support.recovering import (
     KEY, ask_for_change, ask_for_reset, confirm, course, deliver, hesitate,
     link_and_code, move, proved_user, registration, typed, undo, winners)
 from vestibule.base.errors import InvalidToken
+from vestibule.base.limits import MOST_AN_HOUR
 from vestibule.base.origin import LIBRARY
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import TypedCode
-from vestibule.kernel.outbox import MOST_AN_HOUR
 from vestibule.kernel.registration_proof import (
     proves_registration, registration_proof)
 from vestibule.kernel.users import Users

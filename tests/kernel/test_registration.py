@@ -16,10 +16,11 @@ from tests.support.recovery import (
     what_happened)
 from vestibule.base.errors import (
     Forbidden, IdentifierTaken, InvalidInput)
+from vestibule.base.limits import MOST_AN_HOUR
 from vestibule.base.origin import LIBRARY
 from vestibule.kernel.auth import Auth, Rules
 from vestibule.kernel.outbox import (
-    ALREADY_REGISTERED_LETTER, MOST_AN_HOUR, VERIFY_LETTER)
+    ALREADY_REGISTERED_LETTER, VERIFY_LETTER)
 from vestibule.kernel.password_policy import PasswordPolicy
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.registration import Registration

@@ -11,9 +11,10 @@ from tests.support.recovery import (
     what_happened)
 from vestibule.base.errors import (
     Forbidden, InvalidCredentials, SessionRequired)
+from vestibule.base.limits import MOST_AN_HOUR
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.auth import Auth
-from vestibule.kernel.outbox import MOST_AN_HOUR, VERIFY_LETTER
+from vestibule.kernel.outbox import VERIFY_LETTER
 from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.users import Users
 from vestibule.kernel.verification import Claim

@@ -14,11 +14,12 @@ from tests.support.recovery import (
     make_verification, make_verified, refuse_spending, typed, what_happened)
 from vestibule.base.errors import (
     Forbidden, InvalidInput, InvalidToken, Throttled)
+from vestibule.base.limits import MOST_AN_HOUR
 from vestibule.base.origin import LIBRARY
 from vestibule.kernel.auth import Auth, Rules
 from vestibule.kernel.one_time_tokens import (
     RESET, UNDO, VERIFY, Mailed, Presented)
-from vestibule.kernel.outbox import MOST_AN_HOUR, VERIFY_LETTER
+from vestibule.kernel.outbox import VERIFY_LETTER
 from vestibule.kernel.password_policy import PasswordPolicy
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.registration_proof import registration_proof

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Migrations: up, down, up again; and what is refused."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
@@ -13,9 +14,12 @@ from sqlalchemy import inspect, text
 from sqlalchemy.engine import Engine
 
 from tests.support.builders import EMAIL, HASH, everything
+from vestibule.base.limits import Budget
+from vestibule.store.attempt import DatabaseAttempts, Wanted
 from vestibule.store.db import DB
 from vestibule.store.engine import open_engine
 from vestibule.store.event import Event, EventStore
+from vestibule.store.failure import UNKNOWN_DEVICES, FailureStore, Holder
 from vestibule.store.idempotency import IdempotencyStore, IdempotentRequest
 from vestibule.store.letter import QUEUED, Letter, LetterStore
 from vestibule.store.models import METADATA
@@ -97,6 +101,9 @@ def fill(db: DB) -> None:
     PepperCanaryStore(db).add("old", "d" * 64)
     RefusalStore(db).add([Refusal(
         "request-1", now, 403, "forbidden", None, "GET", "/profile")])
+    DatabaseAttempts(db).reserve(
+        [Wanted("code_address:00000", Budget(1, timedelta(hours=1)))], now)
+    FailureStore(db).add(Holder(user.id, user.id), UNKNOWN_DEVICES, 100)
 
 
 def test_migrations_go_up_and_down_and_up_again(engine: Engine) -> None:

@@ -101,7 +101,8 @@ def test_every_model_is_known_to_whoever_needs_all() -> None:
     names = {model.__tablename__ for model in models}
     assert names == set(METADATA.tables) == {
         "users", "sessions", "one_time_tokens", "reservations", "letters",
-        "events", "pepper_canaries", "idempotency", "refusals"}
+        "events", "pepper_canaries", "idempotency", "refusals",
+        "attempts", "failures"}
 
 
 def test_ids_are_random() -> None:

@@ -133,6 +133,13 @@ def everything(db: DB) -> str:
     return "\n".join(sorted(lines))
 
 
+def all_but_tries(db: DB) -> str:
+    """Return each row of each table but of those that count tries."""
+    return "\n".join(
+        line for line in everything(db).split("\n")
+        if not line.startswith(("attempts ", "failures ")))
+
+
 @contextmanager
 def refusing(db: DB, event: str, table: str) -> Iterator[None]:
     """Have the database itself refuse ``INSERT``, say, for a while."""

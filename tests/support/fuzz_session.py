@@ -66,7 +66,8 @@ def _post(address: str, path: str, body: Dict[str, str]) -> Dict[str, str]:
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200, (path, answer.status)
-        return dict(answer.getheaders())
+        # Of several of a name the first counts: the session's cookie.
+        return dict(reversed(answer.getheaders()))
     finally:
         connection.close()
 

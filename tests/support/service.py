@@ -133,7 +133,8 @@ class Service:
         try:
             connection.request(method, path, payload, sent)
             answer = connection.getresponse()
-            return Reply(answer.status, dict(answer.getheaders()),
+            # Of several of a name the first counts: the session's cookie.
+            return Reply(answer.status, dict(reversed(answer.getheaders())),
                          answer.read().decode("utf-8"))
         finally:
             connection.close()

@@ -5,6 +5,7 @@ In production, where ``POST /users`` is as silent as the rest: some are known,
 some are not, and some have a password hash that nobody would expect.
 """
 
+import itertools
 import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -13,7 +14,6 @@ from sqlalchemy import text
 from tests.support.builders import HASH, overheard, store_hash
 from tests.support.client import BOB
 from tests.support.clock import SetClock
-from tests.support.fields import next_address
 from tests.support.hash_work import Work
 from tests.support.post import Post
 from vestibule.store.models import METADATA
@@ -71,6 +71,7 @@ class Town:
         self.post = post
         self.db = post.client.services.db
         self.cookies: Dict[str, str] = {}
+        self._numbers = itertools.count(1)
         self._count = text(" UNION ALL ".join(
             f"SELECT '{table.name}', count(*) FROM {table.name}"
             for table in METADATA.sorted_tables))
@@ -116,9 +117,15 @@ class Town:
                             headers={"Cookie": self.cookies[who]})
 
     def request(self, method: str, path: str, **options: Any) -> Any:
-        """Send a request from an address that nobody has had."""
+        """Send a request from an address that nobody has had.
+
+        In each town they are the same ones, so that they fall into the same
+        slots of the throttle.
+        """
+        number = next(self._numbers)
+        address = f"2001:db8:{number:x}::1"
         return self.post.client.program().request(
-            method, path, environ_overrides={"REMOTE_ADDR": next_address()},
+            method, path, environ_overrides={"REMOTE_ADDR": address},
             **options)
 
     def ask(self, action: Callable[[], Any], work: Work) -> "Asked":

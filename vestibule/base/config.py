@@ -17,10 +17,12 @@ from typing import (
 
 import tomli
 
+from vestibule.base.limits import DEFAULTS, Limits, limits
 from vestibule.base.setting_values import (
     BaseURL, Bind, Network, Pepper, bcrypt_cost, base_url, bind, contact,
     duration, mail_address, networks, one_of, origins, password_length,
-    pepper, peppers, plain, range_url, secret_key, small_number, yes_no)
+    pepper, peppers, plain, range_url, redis_url, secret_key, small_number,
+    yes_no)
 
 PREFIX = "VESTIBULE_"
 CONFIG_FILE = "VESTIBULE_CONFIG"
@@ -75,6 +77,8 @@ class Settings(NamedTuple):
     workers: Optional[int] = None
     threads: int = 8
     trusted_proxies: Tuple[Network, ...] = ()
+    limits: Limits = DEFAULTS
+    redis_url: Optional[str] = None
     cors_origins: Tuple[str, ...] = ()
     session_idle: timedelta = timedelta(days=7)
     session_lifetime: timedelta = timedelta(days=30)
@@ -174,6 +178,11 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting("threads", small_number, "threads in each process"),
     Setting("trusted_proxies", networks,
             "networks whose X-Forwarded-For is believed: 10.0.0.0/8,…"),
+    Setting("limits", limits,
+            "how often things may be tried: password_address=100/15m,…"),
+    Setting("redis_url", redis_url,
+            "where tries are counted instead of in the database",
+            secret=True),
     Setting("cors_origins", origins,
             "origins of the same site whose pages may call with the cookie"),
     Setting("session_idle", duration,
@@ -364,7 +373,7 @@ def _default_text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, timedelta):
         return f"{value // timedelta(days=1)}d"
-    return "" if value in (None, ()) else str(value)
+    return "" if value in (None, (), DEFAULTS) else str(value)
 
 
 def _masked(setting: Setting, text: str) -> str:

@@ -8,7 +8,7 @@ hint at what exists.
 """
 
 from datetime import datetime
-from typing import Dict, List, Optional, TypeVar
+from typing import Dict, List, NamedTuple, Optional, TypeVar
 
 from vestibule.base.texts import rfc3339
 
@@ -145,17 +145,29 @@ class InvalidToken(AuthError, ValueError):
     default_message = "This link or token is not valid, or not any more."
 
 
+class Quota(NamedTuple):
+    """A limit as clients are told of it: its name, tries, and seconds."""
+
+    name: str
+    most: int
+    seconds: int
+
+
 class Throttled(AuthError):
     """Too many tries; ``retry_after`` says in how many seconds to return."""
 
     default_code = "throttled"
     default_message = "Too many tries. Please wait a moment."
 
-    def __init__(self, retry_after: int,
-                 message: Optional[str] = None) -> None:
-        """Keep the whole seconds, at least one, until a try is allowed."""
+    def __init__(self, retry_after: int, message: Optional[str] = None,
+                 quota: Optional[Quota] = None) -> None:
+        """Keep the whole seconds, at least one, until a try is allowed.
+
+        ``quota`` is the limit that is used up, where it is one of ours.
+        """
         super().__init__(message)
         self.retry_after = max(1, retry_after)
+        self.quota = quota
 
 
 class NotFound(AuthError):

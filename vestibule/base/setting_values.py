@@ -8,8 +8,8 @@ the setting's name.
 import ipaddress
 import re
 from datetime import timedelta
-from typing import Callable, NamedTuple, Tuple, Union
-from urllib.parse import quote, urlsplit
+from typing import Callable, Dict, NamedTuple, Optional, Tuple, Union
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from vestibule.base.errors import InvalidInput
 from vestibule.base.identifiers import canonical_email
@@ -25,6 +25,8 @@ DISTINCT_IN_KEY = 10
 URI = r"[\w.~:/?#\[\]@!$&'()*+,;=%-]"
 CONTACT_URI = re.compile(
     rf"https://[\w.:\[\]-]+([/?#]{URI}*)?|mailto:{URI}+@{URI}+", re.ASCII)
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+REDIS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 KEY_ID = re.compile("[a-z0-9]{1,16}")
 
 
@@ -177,6 +179,32 @@ def range_url(text: str) -> str:
     return f"{url}/"
 
 
+def redis_url(text: str) -> str:
+    """Take ``redis://host:6379/0``, ``rediss://…`` or ``unix:///socket``.
+
+    No option can take the verification of certificates away.
+    """
+    url = plain(text)
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+        options = dict(parse_qsl(parts.query, strict_parsing=True)
+                       if parts.query else [])
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme not in REDIS_SCHEMES or not url.partition("://")[1]:
+        raise ValueError("must begin with redis://, rediss:// (TLS) or "
+                         "unix://")
+    if parts.fragment or " " in url:
+        raise ValueError("holds # or a blank: in passwords they are written "
+                         "%23 and %20")
+    if parts.scheme == "unix":
+        _check_redis_socket(host, parts.path, options)
+    else:
+        _check_redis_host(host, parts.path, options, parts.scheme)
+    return url
+
+
 def secret_key(text: str) -> str:
     """Take a key that nobody guesses (ASVS 5.0 13.2.3)."""
     if not text.isprintable():
@@ -250,6 +278,30 @@ def networks(text: str) -> Tuple[Network, ...]:
     except ValueError as error:
         raise ValueError(
             f"must be networks such as 10.0.0.0/8, but {error}") from None
+
+
+def _check_redis_socket(host: Optional[str], path: str,
+                        options: Dict[str, str]) -> None:
+    """Refuse what is no path of a socket and the number of a database."""
+    if host or len(path) < 2:
+        raise ValueError("must have a socket's whole path, as in "
+                         "unix:///run/redis.sock")
+    if set(options) - {"db"} or not options.get("db", "0").isdecimal():
+        raise ValueError("may have the option db alone, as in ?db=0")
+
+
+def _check_redis_host(host: Optional[str], path: str,
+                      options: Dict[str, str], scheme: str) -> None:
+    """Refuse what is no host and the number of a database."""
+    if not host:
+        raise ValueError("has no host")
+    if path not in ("", "/") and not re.fullmatch("/[0-9]{1,5}", path):
+        raise ValueError("must end with the number of a database, as in "
+                         "redis://127.0.0.1:6379/0")
+    allowed = REDIS_FILES if scheme == "rediss" else ()
+    if set(options) - set(allowed):
+        raise ValueError("may have no options but, with rediss://, "
+                         + ", ".join(REDIS_FILES))
 
 
 def _number(text: str, least: int, most: int) -> int:

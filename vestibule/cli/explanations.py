@@ -71,7 +71,8 @@ OF_CODES: Dict[str, Meaning] = {
         "what became of it, `vestibule users reset-link` helps at once."),
     "throttled": Meaning(
         "There were too many tries.",
-        "It ends by itself, after the seconds that Retry-After said."),
+        "It ends by itself. `vestibule throttle show` says when, by address "
+        "or user, and `vestibule throttle reset` ends it now."),
     "not_found": Meaning(
         "There is nothing at this path, or nothing that the caller may know "
         "of.", "See `vestibule routes`, and the path of VESTIBULE_BASE_URL."),
@@ -131,6 +132,9 @@ OF_REASONS: Dict[str, Meaning] = {
     "wrong_password": Meaning(
         "The password was not the user's.",
         f"`vestibule users reset-link {WHO}` prints a link for a new one."),
+    "too_many_failures": Meaning(
+        "Too many wrong passwords in a row: only a known device may try.",
+        f"`vestibule throttle reset --user {WHO}` lets all devices try."),
     "unknown_email": Meaning(
         "Nobody has the address that was typed.",
         "Look for a mistyped address: `vestibule users list`."),

@@ -13,11 +13,12 @@ from vestibule.cli.migrate import migrate
 from vestibule.cli.refusals import Program
 from vestibule.cli.routes import routes
 from vestibule.cli.serve import serve
+from vestibule.cli.throttle import throttle
 from vestibule.cli.users import users
 from vestibule.cli.version import version
 
-COMMANDS = (serve, migrate, deliver, letters, users, explain, config,
-            calibrate, routes, version)
+COMMANDS = (serve, migrate, deliver, letters, users, throttle, explain,
+            config, calibrate, routes, version)
 
 
 @click.group(cls=Program,

@@ -28,10 +28,12 @@ class AddressChange:
         voids the one before, unless the box has had its letters for this
         hour: then the last one stays good. A taken address is answered the
         same; nobody gets a letter then. Raises ``InvalidInput`` for what is
-        no address, or is the user's own already, and ``SessionRequired``
-        where the user is gone.
+        no address, or is the user's own already, ``SessionRequired`` where
+        the user is gone, and ``Throttled`` where too many letters are asked
+        for.
         """
         canonical = self._auth.canonical(email)
+        self._auth.throttle.count_mail(origin)
         outbox = self._auth.outbox
         with self._db.transaction():
             user = self._db.lock_user(user_id)

@@ -17,10 +17,12 @@ from vestibule.kernel.audit import Audit
 from vestibule.kernel.one_time_tokens import RESET, OneTimeTokens, Presented
 from vestibule.kernel.outbox import RESET_LETTER, Outbox
 from vestibule.kernel.password_change import Means, PasswordChange
+from vestibule.kernel.password_check import Claimed, PasswordCheck
 from vestibule.kernel.password_policy import PasswordPolicy, Person
-from vestibule.kernel.passwords import Passwords, normal_form
+from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.pending import Pending
 from vestibule.kernel.sessions import Lifetimes, Sessions
+from vestibule.kernel.throttle import Throttle
 from vestibule.store.db import (
     DB, DBAPIError, NoResultFound, PoolTimeout, User)
 
@@ -36,14 +38,15 @@ def _generate_uuid() -> str:
 
 
 class Rules(NamedTuple):
-    """What people may choose: passwords, and addresses.
+    """What people may choose, passwords and addresses, and how often.
 
     By default any password but the empty one will do, and so will addresses
-    of ``local_names`` such as ``me@localhost``.
+    of ``local_names`` such as ``me@localhost``; nothing is throttled.
     """
 
     policy: PasswordPolicy = PasswordPolicy()
     local_names: bool = True
+    throttle: Optional[Throttle] = None
 
 
 class Auth:
@@ -63,14 +66,18 @@ class Auth:
         self.policy = rules.policy
         self.passwords = passwords or Passwords()
         self.audit = Audit(db, key)
+        self.throttle = rules.throttle or Throttle(db, key)
+        self.password_check = PasswordCheck(
+            db, self.passwords, self.throttle, self.audit)
         self.sessions = Sessions(db, self.audit, lifetimes)
-        self.tokens = OneTimeTokens(db, self.audit, key)
-        self.outbox = Outbox(db)
+        self.tokens = OneTimeTokens(db, self.audit, key, self.throttle)
+        self.outbox = Outbox(db, self.throttle.limits.mail_box)
         self.pending = Pending(self.tokens, self.outbox)
         self.addresses = Addresses(db)
         self.password_change = PasswordChange(db, Means(
             self.policy, self.passwords, self.sessions, self.tokens,
-            self.pending, self.outbox, self.audit))
+            self.pending, self.outbox, self.audit, self.throttle,
+            self.password_check))
 
     def register_user(self, email: str, password: str,
                       origin: Origin = LIBRARY,
@@ -80,10 +87,12 @@ class Auth:
 
         ``also`` is done with the user in the same transaction. Raises
         ``IdentifierTaken``, which is a ``ValueError``, where the address is
-        registered, also by somebody else at the same instant, and
-        ``InvalidInput`` for an unfit address or password.
+        registered, also by somebody else at the same instant,
+        ``InvalidInput`` for an unfit address or password, and ``Throttled``
+        for too many over HTTP.
         """
         canonical = self._fit_to_register(email, password)
+        self.throttle.count_registration(origin)
         hashed_password = self.passwords.hash(password)
         with self._db.transaction():
             user = self.addresses.add_user(canonical, hashed_password)
@@ -108,22 +117,15 @@ class Auth:
         """Check an email and its password and return the user.
 
         Raises ``InvalidCredentials`` for a wrong password and for a user who
-        is unknown, disabled or without a usable hash alike, always at the
-        cost of one hash, and ``InvalidInput`` for what cannot be a password
-        at all, before anybody is looked up.
+        is unknown, disabled, without a usable hash or shut after too many
+        failures alike, always at the cost of one hash; ``Throttled``, at no
+        such cost, after too many tries; and ``InvalidInput`` for what cannot
+        be a password at all.
         """
-        normal_form(password)
         user = self._find(email)
-        # A disabled user's hash is not asked: were it right and cheap, the
-        # refusal would cost less than others and tell so.
-        stored = (None if user is None or user.disabled_at is not None
-                  else user.hashed_password)
-        right = self.passwords.verify(password, stored)
+        claimed = Claimed(_identifier(email, self._local_names), user)
+        right = self.password_check.is_right(claimed, password, origin)
         if user is None or not right:
-            self.audit.record(
-                "login.refused", None if user is None else user.id,
-                self.audit.masked(email), origin,
-                reason=_reason(user, self.passwords))
             raise InvalidCredentials()
         self._keep_up_to_date(user, password)
         return user
@@ -172,14 +174,17 @@ class Auth:
                                 "unknown_email")
             return self.tokens.issue(current.id, RESET)
 
-    def request_reset(self, email: str) -> None:
+    def request_reset(self, email: str, origin: Origin = LIBRARY) -> None:
         """Have a reset link mailed to this address, if it is somebody's.
 
         At most one row is written, the same for known and unknown addresses,
         five an hour; the delivery looks the person up (requirement R053).
-        Raises ``InvalidInput`` for what is no address.
+        Raises ``InvalidInput`` for what is no address, and ``Throttled``
+        where too many letters are asked for.
         """
-        self.outbox.write_sparingly(RESET_LETTER, self.canonical(email))
+        canonical = self.canonical(email)
+        self.throttle.count_mail(origin)
+        self.outbox.write_sparingly(RESET_LETTER, canonical)
 
     def update_password(self, reset_token: str, password: str) -> None:
         """Set a new password by a reset token (task 18).
@@ -249,10 +254,9 @@ class Auth:
             return
 
 
-def _reason(user: Optional[User], passwords: Passwords) -> str:
-    """Return why a login was refused, for the operator's eyes alone."""
-    if user is None:
-        return "unknown_email"
-    if user.disabled_at is not None:
-        return "disabled"
-    return passwords.fault_of(user.hashed_password) or "wrong_password"
+def _identifier(email: str, local_names: bool) -> str:
+    """Return what was typed in its one spelling, if it has one."""
+    try:
+        return canonical_email(email, local_names)
+    except InvalidInput:
+        return email

@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional, Tuple
 from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.last_seen import LastSeen
 from vestibule.kernel.refusals import Refusals
+from vestibule.store.attempt import DatabaseAttempts
 from vestibule.store.db import DB
 from vestibule.store.idempotency import IdempotencyStore
 from vestibule.store.letter import LetterStore
@@ -39,11 +40,12 @@ class Housekeeping:
         self._refusals = noted = refusals or Refusals(db)
         sessions, tokens = SessionStore(db), OneTimeTokenStore(db)
         letters, reservations = LetterStore(db), ReservationStore(db)
-        idempotency = IdempotencyStore(db)
+        idempotency, attempts = IdempotencyStore(db), DatabaseAttempts(db)
         self._purges: Tuple[Callable[[], int], ...] = (
             lambda: sessions.purge(db.clock.now(), BATCH),
             lambda: tokens.purge(db.clock.now(), BATCH),
             lambda: reservations.purge(db.clock.now(), BATCH),
+            lambda: attempts.purge(db.clock.now(), BATCH),
             lambda: idempotency.purge(db.clock.now(), BATCH),
             lambda: letters.purge(db.clock.now() - LETTERS_KEPT, BATCH),
             lambda: noted.purge(BATCH))

@@ -13,6 +13,7 @@ from vestibule.base.digest import digest_of, keyed_digest, new_secret, same
 from vestibule.base.errors import InvalidToken
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.audit import Audit
+from vestibule.kernel.throttle import Throttle
 from vestibule.store.db import DB, NoResultFound
 from vestibule.store.one_time_token import (
     Limit, OneTimeToken, OneTimeTokenStore, TokenKey)
@@ -64,16 +65,18 @@ class OneTimeTokens:
     """Secrets that are good once, for one purpose, for a while."""
 
     def __init__(self, db: DB, audit: Optional[Audit] = None,
-                 key: str = "") -> None:
+                 key: str = "", throttle: Optional[Throttle] = None) -> None:
         """Keep the digests of the tokens in this database.
 
         ``key`` is the service's secret key: codes are too short for a plain
-        digest, and cannot be found again from the table without it.
+        digest, and cannot be found again from the table without it. By
+        default codes are limited by token alone.
         """
         self._store = OneTimeTokenStore(db)
         self._db = db
         self._audit = audit or Audit(db)
         self._key = key
+        self._throttle = throttle or Throttle(db)
 
     def issue(self, user_id: str, purpose: str,
               sent_to: Optional[str] = None,
@@ -109,7 +112,7 @@ class OneTimeTokens:
 
         Raises ``InvalidToken`` for an unknown, used, expired or misdirected
         token alike: who may not use it has no business learning why. A wrong
-        code costs a try.
+        code costs a try; too many raise ``Throttled``.
         """
         if isinstance(presented, TypedCode):
             return self._by_code(presented, purposes)
@@ -175,6 +178,7 @@ class OneTimeTokens:
         Tries are given back where the code is right: the request may still
         be refused for another reason, and then comes once more.
         """
+        self._throttle.count_code(typed.email, typed.origin)
         code = "".join(typed.code.split())
         tried = self._count_tries(typed, purposes)
         matching = [

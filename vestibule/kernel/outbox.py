@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Writing letters: each in the transaction of what causes it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Optional
 
+from vestibule.base.limits import DEFAULTS, Budget
 from vestibule.store.db import DB
 from vestibule.store.letter import QUEUED, Letter, LetterStore
 from vestibule.store.tables import EPOCH
@@ -20,16 +21,20 @@ DELETED_LETTER = "account_deleted"
 # Letters whose newest is the only one that counts. A notice of what happened
 # is no such letter: each is sent.
 SUPERSEDING = frozenset([RESET_LETTER, VERIFY_LETTER])
-MOST_AN_HOUR = 5
-HOUR = timedelta(hours=1)
 
 
 class Outbox:
     """Where letters wait for the delivery; none of them holds a secret."""
 
-    def __init__(self, db: DB) -> None:
-        """Keep the letters in this database."""
+    def __init__(self, db: DB,
+                 box: Optional[Budget] = DEFAULTS.mail_box) -> None:
+        """Keep the letters in this database.
+
+        ``box`` is how many of a kind that anybody can cause go to one
+        address, ``None`` for any number.
+        """
         self._db = db
+        self._box = box
         self._store = LetterStore(db)
 
     def write(self, kind: str, recipient: str,
@@ -46,26 +51,30 @@ class Outbox:
 
     def write_sparingly(self, kind: str, recipient: str,
                         user_id: Optional[str] = None,
-                        most: int = MOST_AN_HOUR) -> None:
-        """Write a letter that anybody can cause, so many an hour at most.
+                        most: Optional[int] = None) -> None:
+        """Write a letter that anybody can cause, so many a while at most.
 
         More would bomb somebody's box. It is counted by address, known or
         not, so that the limit tells nothing, and exactly, however many ask
-        at once (requirement R065).
+        at once (requirement R065). ``most`` is for those of which one is
+        enough.
         """
         with self._db.transaction():
             if self.allows(kind, recipient, most):
                 self.write(kind, recipient, user_id)
 
     def allows(self, kind: str, recipient: str,
-               most: int = MOST_AN_HOUR) -> bool:
-        """Say whether one more such letter may be written this hour.
+               most: Optional[int] = None) -> bool:
+        """Say whether one more such letter may be written now.
 
         Nobody else writes one until the open transaction ends.
         """
+        if self._box is None:
+            return True
         self._store.lock_recipient(recipient)
-        since = self._db.clock.now() - HOUR
-        return self._store.count_since(kind, recipient, since) < most
+        since = self._db.clock.now() - self._box.window
+        written = self._store.count_since(kind, recipient, since)
+        return written < (most or self._box.most)
 
     def withdraw(self, user_id: str, *kinds: str,
                  since: datetime = EPOCH) -> None:

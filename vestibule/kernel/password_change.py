@@ -11,10 +11,12 @@ from vestibule.kernel.audit import Audit
 from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, RESET, VERIFY, OneTimeTokens, Presented)
 from vestibule.kernel.outbox import PASSWORD_CHANGED_LETTER, Outbox
+from vestibule.kernel.password_check import Claimed, PasswordCheck
 from vestibule.kernel.password_policy import PasswordPolicy, person_of
-from vestibule.kernel.passwords import Passwords, normal_form
+from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.pending import Pending
 from vestibule.kernel.sessions import Sessions
+from vestibule.kernel.throttle import Throttle
 from vestibule.store.db import DB, NoResultFound, User
 from vestibule.store.one_time_token import OneTimeToken
 from vestibule.store.session import FoundSession
@@ -30,6 +32,8 @@ class Means(NamedTuple):
     pending: Pending
     outbox: Outbox
     audit: Audit
+    throttle: Throttle
+    password_check: PasswordCheck
 
 
 class PasswordChange:
@@ -53,10 +57,12 @@ class PasswordChange:
         good, and so does ``Unavailable``. Raises ``InvalidToken`` also
         where ``email``, a canonical address, is given and is not the
         owner's, or the owner is disabled; nothing is changed then. An owner
-        whose deletion is pending gets the password, and nothing more.
+        whose deletion is pending gets the password, and nothing more. Raises
+        ``Throttled`` where too many new passwords came from one address.
         """
         means = self._means
         means.policy.check_alone(password, "new_password")
+        means.throttle.count_reset(origin)
         token = means.tokens.look_at(presented, RESET)
         owner = self._owner_of(token, email)
         means.policy.check_for(person_of(owner), password, "new_password")
@@ -82,11 +88,11 @@ class PasswordChange:
         ``Forbidden`` with ``wrong_password``, which is no 401 so that no
         client takes it for the end of the session, also where somebody
         changed the password meanwhile; ``SessionRequired`` where the user is
-        gone; and ``InvalidInput`` before anything is looked up, but for what
-        is about the person.
+        gone; ``Throttled`` after too many wrong ones, as at a login; and
+        ``InvalidInput`` before anything is looked up, but for what is about
+        the person.
         """
         means = self._means
-        normal_form(current, "current_password")
         means.policy.check_alone(password, "new_password")
         user = self._proved_by(found, current, origin)
         means.policy.check_for(person_of(user), password, "new_password")
@@ -125,9 +131,9 @@ class PasswordChange:
             user = self._db.find_user_by(id=found.user_id)
         except NoResultFound:
             raise SessionRequired(ended=True) from None
-        if not self._means.passwords.verify(current, user.hashed_password):
-            self._means.audit.record(
-                "password.refused", user.id, user.id, origin)
+        claimed = Claimed(
+            user.email, user, "password.refused", "current_password")
+        if not self._means.password_check.is_right(claimed, current, origin):
             raise _wrong_password()
         return user
 
@@ -145,6 +151,7 @@ class PasswordChange:
             means.pending.void(user.id, VERIFY)
         self._db.update_user(user.id, **changes)
         means.pending.void(user.id, RESET, CHANGE_EMAIL)
+        means.throttle.pardon(user.id, user.email)
         means.outbox.write(
             PASSWORD_CHANGED_LETTER, user.email, user.id,
             about=self._db.find_user_by(id=user.id).password_changed_at)

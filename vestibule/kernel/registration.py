@@ -6,13 +6,12 @@ from typing import Callable, NamedTuple, Optional
 from vestibule.base.errors import IdentifierTaken
 from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
-from vestibule.kernel.outbox import (
-    ALREADY_REGISTERED_LETTER, MOST_AN_HOUR, VERIFY_LETTER)
+from vestibule.kernel.outbox import ALREADY_REGISTERED_LETTER, VERIFY_LETTER
 from vestibule.kernel.registration_proof import registration_proof
 from vestibule.store.db import DB, NoResultFound, User
 from vestibule.store.tables import new_id
 
-MOST_WARNINGS_AN_HOUR = 1
+MOST_WARNINGS = 1
 
 
 def nothing_else(email: str) -> None:
@@ -83,9 +82,10 @@ class Registration:
             self._record_refused(email, None, origin)
             return
         self._record_refused(email, owner.id, origin)
-        kind, most = ALREADY_REGISTERED_LETTER, MOST_WARNINGS_AN_HOUR
+        kind: str = ALREADY_REGISTERED_LETTER
+        most: Optional[int] = MOST_WARNINGS
         if owner.email_verified_at is None and not owner.delete_after:
-            kind, most = VERIFY_LETTER, MOST_AN_HOUR
+            kind, most = VERIFY_LETTER, None
         self._auth.outbox.write_sparingly(kind, email, owner.id, most)
 
     def _record_refused(self, email: str, owner_id: Optional[str],

@@ -28,6 +28,7 @@ from vestibule.kernel.refusals import Refusals
 from vestibule.kernel.registration import Registration
 from vestibule.kernel.sessions import Lifetimes, Sessions
 from vestibule.kernel.sign_in import SignIn
+from vestibule.kernel.throttle import Throttle
 from vestibule.kernel.undo import Undo
 from vestibule.kernel.users import Users
 from vestibule.kernel.verification import Verification
@@ -35,6 +36,9 @@ from vestibule.mail.mailbox import MailboxMailer
 from vestibule.mail.message import Mailer
 from vestibule.mail.smtp import SmtpMailer
 from vestibule.mail.smtp_address import parse_smtp_url
+from vestibule.store.attempt import AttemptStore, DatabaseAttempts
+from vestibule.store.attempt_fallback import FallbackAttempts
+from vestibule.store.attempt_redis import RedisAttempts
 from vestibule.store.db import DB
 from vestibule.store.pepper_canary import PepperCanaryStore
 
@@ -70,19 +74,47 @@ class Services(NamedTuple):
 def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
     """Open the database and return the API on it, as the settings say.
 
-    Raises ``ConfigError`` for a database that cannot be opened so.
+    Raises ``ConfigError`` for a database that cannot be opened so, or a
+    Redis that cannot be used.
     """
+    in_redis = open_redis(settings)
     try:
         db = DB(settings.database_url, clock)
     except (ValueError, ModuleNotFoundError) as error:
         raise ConfigError(
             [f"VESTIBULE_DATABASE_URL: {error}."]) from error
+    key = secret_key(settings)
     return Auth(
         db, Passwords(settings.bcrypt_cost, Peppers(
             settings.pepper, settings.pepper_fallbacks,
-            PepperCanaryStore(db))), secret_key(settings),
+            PepperCanaryStore(db))), key,
         Lifetimes(settings.session_idle, settings.session_lifetime),
-        Rules(password_policy(settings), settings.is_development))
+        Rules(password_policy(settings), settings.is_development,
+              Throttle(db, key, settings.limits,
+                       open_attempts(db, in_redis))))
+
+
+def open_redis(settings: Settings) -> Optional[RedisAttempts]:
+    """Return the attempts in Redis, if the settings name one.
+
+    Nothing is connected. Raises ``ConfigError`` where it cannot be used.
+    """
+    if settings.redis_url is None:
+        return None
+    try:
+        return RedisAttempts(settings.redis_url)
+    except ModuleNotFoundError as error:
+        raise ConfigError([f"VESTIBULE_REDIS_URL {error}."]) from error
+    except ValueError as error:
+        raise ConfigError([f"VESTIBULE_REDIS_URL: {error}."]) from error
+
+
+def open_attempts(db: DB, in_redis: Optional[RedisAttempts]) -> AttemptStore:
+    """Return where tries are counted: while Redis is away, the database."""
+    in_database = DatabaseAttempts(db)
+    if in_redis is None:
+        return in_database
+    return FallbackAttempts(in_redis, in_database)
 
 
 def password_policy(settings: Settings) -> PasswordPolicy:

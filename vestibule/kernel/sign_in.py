@@ -15,10 +15,14 @@ PASSWORD = "pwd"
 
 
 class SignedIn(NamedTuple):
-    """Who is signed in now, and the new session's token for the cookie."""
+    """Who is signed in now, and what the browser keeps of it.
+
+    That are the new session's token, and the cookie of a known device.
+    """
 
     user: User
     session_token: str
+    device: str
 
 
 class SignIn:
@@ -70,7 +74,8 @@ class SignIn:
             self._auth.sessions.revoke_presented(presented, origin)
             token = self._auth.sessions.start(
                 user, proved, origin, remember)
-        return SignedIn(user, token)
+        return SignedIn(user, token, self._auth.throttle.devices.remember(
+            origin.device, user.id))
 
     def reauthenticate(self, found: FoundSession, password: str,
                        origin: Origin) -> str:

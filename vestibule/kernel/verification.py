@@ -10,12 +10,13 @@ makes the account theirs, which leaves nothing to whoever registered it
 from typing import Any, Dict, NamedTuple, Optional
 
 from vestibule.base.errors import Forbidden, InvalidToken, Throttled
-from vestibule.base.origin import Origin
+from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.address_change import AddressChange
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, VERIFY, Presented)
 from vestibule.kernel.outbox import VERIFY_LETTER
+from vestibule.kernel.password_check import Claimed
 from vestibule.kernel.password_policy import Person
 from vestibule.kernel.passwords import normal_form
 from vestibule.kernel.pending import EVERYTHING
@@ -53,13 +54,15 @@ class Verification:
         self._key = key
         self._address_change = address_change
 
-    def request(self, email: str) -> str:
+    def request(self, email: str, origin: Origin = LIBRARY) -> str:
         """Have the letter sent again; return the address's one spelling.
 
         Equally for everybody: the delivery finds out whether there is
-        anything to prove. Raises ``InvalidInput`` for what is no address.
+        anything to prove. Raises ``InvalidInput`` for what is no address,
+        and ``Throttled`` where too many letters are asked for.
         """
         canonical = self._auth.canonical(email)
+        self._auth.throttle.count_mail(origin)
         self._auth.outbox.write_sparingly(VERIFY_LETTER, canonical)
         return canonical
 
@@ -89,11 +92,17 @@ class Verification:
         return self._prove(token, user, {}, "email.verified", origin)
 
     def _owner_of(self, token: OneTimeToken) -> User:
-        """Return the user whose address a token is to prove."""
+        """Return the user whose address a token is to prove.
+
+        That is nobody who is disabled: no password would be theirs.
+        """
         try:
-            return self._db.find_user_by(id=token.user_id)
+            user = self._db.find_user_by(id=token.user_id)
         except NoResultFound:
             raise InvalidToken() from None
+        if user.disabled_at is not None:
+            raise InvalidToken()
+        return user
 
     def _require_claim(self, token: OneTimeToken, user: User, claim: Claim,
                        origin: Origin) -> None:
@@ -121,9 +130,8 @@ class Verification:
             left = token.expires_at - self._db.clock.now()
             raise Throttled(int(left.total_seconds()) + 1).decided_by(
                 "verification: five passwords are tried for each letter")
-        if not self._auth.passwords.verify(password, user.hashed_password):
-            self._auth.audit.record(
-                "password.refused", user.id, user.id, origin)
+        claimed = Claimed(user.email, user, "password.refused")
+        if not self._auth.password_check.is_right(claimed, password, origin):
             raise Forbidden(
                 "This is not the password that was chosen at registration.",
                 "wrong_password")
@@ -143,6 +151,7 @@ class Verification:
                 token, user, values, "user.taken_over", origin)
             self._auth.sessions.revoke_all(user.id, origin)
             self._auth.pending.void(user.id, *EVERYTHING)
+            self._auth.throttle.pardon(user.id, user.email)
         return proved
 
     def _prove(self, token: OneTimeToken, user: User,

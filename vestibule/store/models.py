@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Every model in one place, for whoever needs all tables at once."""
 
+from vestibule.store.attempt import Attempt
 from vestibule.store.event import Event
+from vestibule.store.failure import Failure
 from vestibule.store.idempotency import IdempotentRequest
 from vestibule.store.letter import Letter
 from vestibule.store.one_time_token import OneTimeToken
@@ -14,5 +16,5 @@ from vestibule.store.user import User
 
 MODELS = (User, Session, OneTimeToken, Reservation, Letter,
           IdempotentRequest, Event, PepperCanary,
-          StoredRefusal)
+          StoredRefusal, Attempt, Failure)
 METADATA = Base.metadata

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from vestibule.store.engine import READS_ONLY
 
-HEAD = "0007"
+HEAD = "0008"
 EMPTY = "base"
 # Any number will do, as long as all Vestibules agree on it: "vest" in ASCII.
 MIGRATION_LOCK = 0x76657374

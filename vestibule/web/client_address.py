@@ -23,13 +23,24 @@ def client_address(peer: Optional[str], forwarded_for: Optional[str],
         return None
     chain = (forwarded_for or "").split(",")[-LONGEST_CHAIN:]
     for text in reversed(chain):
-        if not any(address in network for network in trusted):
+        if not _is_within(address, trusted):
             break
         hop = _parsed(text)
         if hop is None:
             break
         address = hop
     return str(address)
+
+
+def is_trusted(peer: Optional[str], trusted: Sequence[Network]) -> bool:
+    """Say whether the socket's peer is a proxy of the operator's."""
+    address = _parsed(peer)
+    return address is not None and _is_within(address, trusted)
+
+
+def _is_within(address: Address, networks: Sequence[Network]) -> bool:
+    """Say whether an address belongs to one of these networks."""
+    return any(address in network for network in networks)
 
 
 def _parsed(text: Optional[str]) -> Optional[Address]:

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """What belongs to the request at hand, and the services behind it."""
 
+import logging
 import re
+import threading
 import uuid
 from typing import Any, Dict, Optional
 
@@ -10,13 +12,16 @@ from flask import current_app, g, request
 from vestibule.base.config import Settings
 from vestibule.base.origin import Origin
 from vestibule.kernel.services import Services
-from vestibule.web.client_address import client_address
-from vestibule.web.cookies import presented_registration, presented_token
+from vestibule.web.client_address import client_address, is_trusted
+from vestibule.web.cookies import (
+    presented_device, presented_registration, presented_token)
 
 EXTENSION = "vestibule"
 REQUEST_ID_HEADER = "X-Request-Id"
 REQUEST_ID_KEY = "vestibule.request_id"
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+logger = logging.getLogger(__name__)
+_warned = threading.Event()
 
 
 def services() -> Services:
@@ -46,9 +51,11 @@ def request_id_of(environ: Dict[str, Any]) -> str:
 def address_of(environ: Dict[str, Any], settings: Settings
                ) -> Optional[str]:
     """Return the address of the client that a request comes from."""
-    return client_address(
-        environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"),
-        settings.trusted_proxies)
+    peer = environ.get("REMOTE_ADDR")
+    forwarded_for = environ.get("HTTP_X_FORWARDED_FOR")
+    if forwarded_for and not is_trusted(peer, settings.trusted_proxies):
+        _warn_of_proxy(peer)
+    return client_address(peer, forwarded_for, settings.trusted_proxies)
 
 
 def origin() -> Origin:
@@ -59,8 +66,25 @@ def origin() -> Origin:
     if "origin" in g:
         known: Origin = g.origin
         return known
-    return Origin(address_of(request.environ, services().settings),
-                  _user_agent(), request_id())
+    return Origin(
+        address_of(request.environ, services().settings), _user_agent(),
+        request_id(), device=presented_device(
+            request.environ.get("HTTP_COOKIE", ""),
+            services().settings.public_url))
+
+
+def _warn_of_proxy(peer: Optional[str]) -> None:
+    """Say once in each process that a proxy may have been forgotten.
+
+    All who come through it share one budget of tries then.
+    """
+    if _warned.is_set():
+        return
+    _warned.set()
+    logger.warning(
+        "X-Forwarded-For from %s is not believed: all who come through it "
+        "count as one client. If it is your proxy, set "
+        "VESTIBULE_TRUSTED_PROXIES=%s", peer, peer)
 
 
 def session_token() -> Optional[str]:

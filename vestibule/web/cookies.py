@@ -10,7 +10,9 @@ from vestibule.base.errors import SessionRequired
 from vestibule.base.setting_values import BaseURL
 from vestibule.kernel.registration_proof import LIFETIME
 
-SESSION, REGISTRATION = "session_id", "registration"
+SESSION, REGISTRATION, DEVICE = "session_id", "registration", "device"
+# As long as browsers keep a cookie at all.
+DEVICE_SECONDS = 400 * 24 * 60 * 60
 TWO_COOKIES = "session: two cookies of its name came, and they differ"
 
 
@@ -44,6 +46,12 @@ def presented_registration(header: str,
     return values.pop() if len(values) == 1 else None
 
 
+def presented_device(header: str, public_url: BaseURL) -> Optional[str]:
+    """Return the device cookie's value from a Cookie header, if any."""
+    values = _values(header, cookie_name(public_url, DEVICE))
+    return values.pop() if len(values) == 1 else None
+
+
 def set_session(response: Response, token: str, settings: Settings,
                 remember: bool) -> None:
     """Give the browser its session, where scripts cannot read it.
@@ -65,6 +73,12 @@ def set_registration(response: Response, proof: str,
     """Let the browser show, for a day, that it was the one to register."""
     _set(response, REGISTRATION, proof, int(LIFETIME.total_seconds()),
          public_url)
+
+
+def set_device(response: Response, device: str,
+               public_url: BaseURL) -> None:
+    """Let the browser show that somebody has signed in on it."""
+    _set(response, DEVICE, device, DEVICE_SECONDS, public_url)
 
 
 def _values(header: str, name: str) -> Set[str]:

@@ -14,8 +14,9 @@ from vestibule.web.context import services
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = "Content-Type, Idempotency-Key, If-Match, X-Request-Id"
-RESPONSE_HEADERS = ("ETag, Idempotency-Replayed, Link, Retry-After, "
-                    "WWW-Authenticate, X-Request-Id")
+RESPONSE_HEADERS = ("ETag, Idempotency-Replayed, Link, RateLimit, "
+                    "RateLimit-Policy, Retry-After, WWW-Authenticate, "
+                    "X-Request-Id")
 PREFLIGHT_SECONDS = "600"
 
 

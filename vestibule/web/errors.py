@@ -13,8 +13,8 @@ from werkzeug.routing import RequestRedirect
 from vestibule.base.errors import (
     AuthError, Conflict, DeletionPending, FactorRequired, Forbidden,
     IdentifierTaken, InvalidCredentials, InvalidInput, InvalidToken,
-    NotFound, PreconditionFailed, ReauthenticationRequired, SessionRequired,
-    Throttled, Unavailable)
+    NotFound, PreconditionFailed, Quota, ReauthenticationRequired,
+    SessionRequired, Throttled, Unavailable)
 from vestibule.store.db import (
     DataError, DBAPIError, IntegrityError, PoolTimeout, ProgrammingError)
 from vestibule.web.access import WSGI
@@ -141,12 +141,25 @@ def _add_headers(response: Response, error: AuthError) -> None:
     """Add what a client needs to go on from a refusal."""
     if isinstance(error, (Throttled, Unavailable)):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Throttled) and error.quota is not None:
+        _add_rate_limit(response, error.quota, error.retry_after)
     if response.status_code == 401:
         step_up = isinstance(error, ReauthenticationRequired)
         response.headers["WWW-Authenticate"] = (
             CHALLENGE + (STEP_UP if step_up else ""))
     if isinstance(error, SessionRequired) and error.ended:
         clear_session(response, services().settings.public_url)
+
+
+def _add_rate_limit(response: Response, quota: Quota, wait: int) -> None:
+    """Tell a client's program of the limit that it has used up.
+
+    After draft-ietf-httpapi-ratelimit-headers-11: quota, window and time in
+    seconds, and how much remains.
+    """
+    response.headers["RateLimit-Policy"] = (
+        f'"{quota.name}";q={quota.most};w={quota.seconds}')
+    response.headers["RateLimit"] = f'"{quota.name}";r=0;t={wait}'
 
 
 def _answer_refused(error: Refused) -> Response:

@@ -9,7 +9,7 @@ from vestibule.base.origin import Origin
 from vestibule.kernel.sign_in import SignedIn
 from vestibule.web.answers import answer
 from vestibule.web.context import origin, services
-from vestibule.web.cookies import set_session
+from vestibule.web.cookies import set_device, set_session
 from vestibule.web.forms import read_texts, read_yes_no
 from vestibule.web.guards import session_to_replace
 
@@ -28,4 +28,5 @@ def sign_in_by(verb: Verb) -> Response:
         {"email": signed_in.user.email, "message": "logged in"})
     set_session(response, signed_in.session_token, services().settings,
                 remember)
+    set_device(response, signed_in.device, services().settings.public_url)
     return response

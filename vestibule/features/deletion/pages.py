@@ -4,10 +4,10 @@
 from flask import Blueprint, Response
 
 from vestibule.base.errors import (
-    Forbidden, InvalidCredentials, InvalidInput)
+    Forbidden, InvalidCredentials, InvalidInput, Throttled)
 from vestibule.web.answers import page
 from vestibule.web.context import origin, services
-from vestibule.web.cookies import set_session
+from vestibule.web.cookies import set_device, set_session
 from vestibule.web.errors import refused_page
 from vestibule.web.forms import read_shown, read_texts
 from vestibule.web.guards import session_to_replace
@@ -30,9 +30,10 @@ def restore() -> Response:
         sent = read_texts(("email", "password"))
         signed_in = services().deletion.restore(
             sent["email"], sent["password"], origin(), session_to_replace())
-    except (Forbidden, InvalidCredentials, InvalidInput) as refusal:
+    except (Forbidden, InvalidCredentials, InvalidInput, Throttled) as refusal:
         return refused_page("restore.html", refusal, sent=shown)
     response = page("restore_done.html", settings=services().settings)
     set_session(response, signed_in.session_token, services().settings,
                 remember=True)
+    set_device(response, signed_in.device, services().settings.public_url)
     return response

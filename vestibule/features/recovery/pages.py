@@ -3,7 +3,8 @@
 
 from flask import Blueprint, Response, request
 
-from vestibule.base.errors import InvalidInput, InvalidToken, Unavailable
+from vestibule.base.errors import (
+    InvalidInput, InvalidToken, Throttled, Unavailable)
 from vestibule.web.answers import page
 from vestibule.web.context import origin, services
 from vestibule.web.errors import refused_page
@@ -27,7 +28,10 @@ def ask_for_letter() -> Response:
     """
     settings = services().settings
     try:
-        services().auth.request_reset(read_texts(("email",))["email"])
+        services().auth.request_reset(
+            read_texts(("email",))["email"], origin())
+    except Throttled as refusal:
+        return refused_page("forgot.html", refusal)
     except InvalidInput as refusal:
         return refused_page("forgot.html", InvalidInput(
             refusal.errors, "This is not an email address."))
@@ -54,6 +58,6 @@ def choose_password() -> Response:
         presented, sent = read_with_token("token", ("new_password",))
         services().auth.recover(
             presented, sent["new_password"], origin=origin())
-    except (InvalidInput, InvalidToken, Unavailable) as refusal:
+    except (InvalidInput, InvalidToken, Throttled, Unavailable) as refusal:
         return refused_page("reset.html", refusal, sent=shown)
     return page("reset_done.html", settings=services().settings)

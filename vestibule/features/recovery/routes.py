@@ -20,7 +20,7 @@ def ask_for_reset() -> Response:
     """
     auth = services().auth
     email = auth.canonical(read_texts(("email",))["email"])
-    auth.request_reset(email)
+    auth.request_reset(email, origin())
     if not services().settings.is_development:
         return answer({"email": email, "message": "reset link sent"})
     token = auth.get_reset_password_token(email)

@@ -46,8 +46,9 @@ def confirm() -> Response:
 def send_letter() -> Response:
     """Have the letter sent again; everybody gets the same page."""
     try:
-        services().verification.request(read_texts(("email",))["email"])
-    except InvalidInput as refusal:
+        services().verification.request(
+            read_texts(("email",))["email"], origin())
+    except (InvalidInput, Throttled) as refusal:
         return refused_page("verify.html", refusal, sent={}, ask=False)
     return page("forgot_done.html", settings=services().settings)
 

@@ -27,7 +27,7 @@ def ask_for_verification() -> Response:
         if session is None:
             raise InvalidInput({"email": ["required"]})
         email = session.email
-    email = services().verification.request(email)
+    email = services().verification.request(email, origin())
     return answer({"email": email, "message": "verification letter sent"})
 
 

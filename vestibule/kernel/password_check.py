@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""PasswordCheck: whether a typed password is a user's, asked with care.
+
+Everybody who asks for a password asks here: it is counted before it is
+hashed, costs one hash whatever is wrong, and a refusal is written down.
+"""
+
+from typing import NamedTuple, Optional
+
+from vestibule.base.errors import InvalidInput
+from vestibule.base.origin import Origin
+from vestibule.kernel.audit import Audit
+from vestibule.kernel.passwords import Passwords, normal_form
+from vestibule.kernel.throttle import Throttle, Try
+from vestibule.store.db import DB, User
+
+
+class Claimed(NamedTuple):
+    """Whose password is claimed to be known, and what a refusal is called.
+
+    ``identifier`` is what was typed, in its one spelling; ``user`` who has
+    it, if anybody; ``field`` the one that holds the password.
+    """
+
+    identifier: str
+    user: Optional[User]
+    event: str = "login.refused"
+    field: str = "password"
+
+
+class PasswordCheck:
+    """Checks passwords, each try counted first."""
+
+    def __init__(self, db: DB, passwords: Passwords, throttle: Throttle,
+                 audit: Audit) -> None:
+        """Check the passwords of this database's users."""
+        self._db = db
+        self._passwords = passwords
+        self._throttle = throttle
+        self._audit = audit
+
+    def is_right(self, claimed: Claimed, password: str,
+                 origin: Origin) -> bool:
+        """Say whether this is the password, always at the cost of one hash.
+
+        Never for a disabled user, and never after too many failures, so
+        that nobody learns of either. Raises ``Throttled`` before anything
+        is hashed, and ``InvalidInput`` for what cannot be a password at
+        all, which counts as a try like any other.
+        """
+        user = claimed.user
+        tried = self._throttle.begin(
+            claimed.identifier, None if user is None else user.id, origin)
+        try:
+            normal_form(password, claimed.field)
+            right = self._passwords.verify(
+                password, _stored(user, tried))
+        except InvalidInput:
+            self._throttle.fail(tried)
+            raise
+        except BaseException:
+            self._throttle.withdraw(tried)
+            raise
+        if right:
+            self._throttle.succeed(tried)
+            return True
+        with self._db.transaction():
+            self._throttle.fail(tried)
+            self._audit.record(
+                claimed.event, None if user is None else user.id,
+                self._audit.masked(claimed.identifier), origin,
+                reason=self._reason(user, tried))
+        return False
+
+    def _reason(self, user: Optional[User], tried: Try) -> str:
+        """Return why a password was refused, for an operator's eyes."""
+        if user is None:
+            return "unknown_email"
+        if user.disabled_at is not None:
+            return "disabled"
+        if not tried.allowed:
+            return "too_many_failures"
+        return (self._passwords.fault_of(user.hashed_password)
+                or "wrong_password")
+
+
+def _stored(user: Optional[User], tried: Try) -> Optional[str]:
+    """Return the hash to ask, ``None`` where no password is to be right.
+
+    A disabled user's hash is not asked: were it right and cheap, the refusal
+    would cost less than others and tell so.
+    """
+    if user is None or user.disabled_at is not None or not tried.allowed:
+        return None
+    return user.hashed_password
