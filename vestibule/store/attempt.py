@@ -8,11 +8,11 @@ is made, so that any number of tries at once are counted exactly.
 from datetime import datetime
 from typing import Any, Dict, NamedTuple, Sequence
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, type_coerce
+from sqlalchemy import Column, Index, Integer, String, bindparam, text
 
 from vestibule.base.limits import Budget
-from vestibule.store.compat import case_when
-from vestibule.store.db import DB, IntegrityError
+from vestibule.store.db import DB
+from vestibule.store.inserting import insert_new
 from vestibule.store.purging import purge
 from vestibule.store.tables import Base, Timestamp, to_microseconds
 
@@ -36,6 +36,31 @@ class Attempt(Base):
     open: int = Column(Integer, nullable=False)
     burst: int = Column(Integer, nullable=False)
     ends_at: datetime = Column(Timestamp, nullable=False)
+
+
+# The statements of a try are made once: each password that anybody types runs
+# all of them, and building them anew took longer than they take.
+FIND = Attempt.__table__.select().where(
+    Attempt.__table__.c.key.in_(bindparam("keys", expanding=True)))
+# A window that is over begins anew.
+COUNT = text("""
+UPDATE attempts SET
+    count = CASE WHEN ends_at <= :now THEN 1 ELSE count + 1 END,
+    open = CASE WHEN ends_at <= :now THEN 1 ELSE open + 1 END,
+    burst = CASE WHEN ends_at <= :now OR open = 0 THEN 1 ELSE burst + 1 END,
+    ends_at = CASE WHEN ends_at <= :now THEN :ends_at ELSE ends_at END
+WHERE key = :key AND (ends_at <= :now OR count < :most)""")
+SETTLE = text("UPDATE attempts SET open = open - 1 "
+              "WHERE key = :key AND open > 0")
+WITHDRAW = text("UPDATE attempts SET open = open - 1, count = count - 1, "
+                "burst = burst - 1 WHERE key = :key AND open > 0")
+CLEAR = text("""
+UPDATE attempts SET
+    open = open - 1,
+    count = CASE WHEN count < 0 THEN count
+                 WHEN burst > 1 THEN burst ELSE 0 END,
+    burst = CASE WHEN burst > 1 THEN burst ELSE 0 END
+WHERE key = :key AND open > 0""")
 
 
 class Wanted(NamedTuple):
@@ -130,39 +155,34 @@ class DatabaseAttempts(AttemptStore):
         It reads first: a flood of refused tries writes nothing. Keys are
         taken in their order, so that nobody waits in a circle.
         """
-        windows = self.windows([each.key for each in wanted], now)
-        spent = [Exhausted(each.key, windows[each.key].ends_at)
-                 for each in wanted if each.key in windows
-                 and windows[each.key].used >= each.budget.most]
+        rows = self._rows([each.key for each in wanted])
+        spent = [Exhausted(each.key, rows[each.key].ends_at)
+                 for each in wanted if each.key in rows
+                 and rows[each.key].ends_at > now
+                 and rows[each.key].used >= each.budget.most]
         if spent:
             raise max(spent, key=lambda each: each.ends_at)
         with self._db.transaction():
             for each in sorted(wanted):
-                self._take(each, now)
+                self._take(each, now, each.key in rows)
 
     def settle(self, keys: Sequence[str]) -> None:
         """Note that a try was wrong; see ``AttemptStore``."""
-        self._close(keys, {})
+        self._close(SETTLE, keys)
 
     def clear(self, keys: Sequence[str]) -> None:
         """Note that a try was right; see ``AttemptStore``."""
-        left = case_when(Attempt.burst > 1, Attempt.burst, 0)
-        self._close(keys, {Attempt.burst: left, Attempt.count: case_when(
-            Attempt.count < 0, Attempt.count, left)})
+        self._close(CLEAR, keys)
 
     def withdraw(self, keys: Sequence[str]) -> None:
         """Forget a try that was not made; see ``AttemptStore``."""
-        self._close(keys, {Attempt.count: Attempt.count - 1,
-                           Attempt.burst: Attempt.burst - 1})
+        self._close(WITHDRAW, keys)
 
     def windows(self, keys: Sequence[str],
                 now: datetime) -> Dict[str, Window]:
         """Return what is counted; see ``AttemptStore``."""
-        with self._db.reading() as work:
-            rows = (work.query(Attempt.key, Attempt.count, Attempt.ends_at)
-                    .filter(Attempt.__table__.c.key.in_(list(keys)),
-                            Attempt.ends_at > now).all())
-        return {row[0]: Window(row[1], row[2]) for row in rows}
+        rows = self._rows(keys)
+        return {key: rows[key] for key in rows if rows[key].ends_at > now}
 
     def forget(self, keys: Sequence[str]) -> None:
         """Forget what is counted; see ``AttemptStore``."""
@@ -173,22 +193,52 @@ class DatabaseAttempts(AttemptStore):
 
     def lift(self, keys: Sequence[str], ends_at: datetime) -> None:
         """Let everything through until then; see ``AttemptStore``."""
-        with self._db.transaction() as work:
-            for key in sorted(keys):
-                if self._lift(key, ends_at):
-                    continue
-                try:
-                    with work.begin_nested():
-                        work.add(Attempt(key=key, count=LIFTED, open=0,
-                                         burst=0, ends_at=ends_at))
-                        work.flush()
-                except IntegrityError:
-                    # Somebody tried in this very moment.
-                    self._lift(key, ends_at)
+        for key in sorted(keys):
+            # In between somebody may try, or a purge take the row.
+            while not (self._lift(key, ends_at)
+                       or self._begin(key, LIFTED, 0, ends_at)):
+                pass
 
     def purge(self, now: datetime, limit: int) -> int:
         """Delete up to ``limit`` windows that are over; return how many."""
         return purge(self._db, Attempt, Attempt.ends_at <= now, limit)
+
+    def _rows(self, keys: Sequence[str]) -> Dict[str, Window]:
+        """Return the rows of these keys, also of windows that are over."""
+        with self._db.reading() as work:
+            rows = work.execute(FIND, {"keys": list(keys)}).fetchall()
+        return {key: Window(count, ends_at)
+                for key, count, _, _, ends_at in rows}
+
+    def _take(self, wanted: Wanted, now: datetime, seen: bool) -> None:
+        """Count a try under one key, whose row was seen a moment ago or not.
+
+        Since then somebody may have made it, or a purge taken it away.
+        """
+        ends_at = now + wanted.budget.window
+        if seen and self._count(wanted, now):
+            return
+        if self._begin(wanted.key, 1, 1, ends_at):
+            return
+        if seen or not self._count(wanted, now):
+            window = self.windows([wanted.key], now).get(wanted.key)
+            raise Exhausted(wanted.key, window.ends_at if window else now)
+
+    def _begin(self, key: str, count: int, tries: int,
+               ends_at: datetime) -> bool:
+        """Begin a window with these open tries, where there is no row."""
+        return insert_new(
+            self._db, "attempts", key=key, count=count, open=tries,
+            burst=tries, ends_at=to_microseconds(ends_at))
+
+    def _count(self, wanted: Wanted, now: datetime) -> bool:
+        """Count a try in the row of its key; say whether there was room."""
+        with self._db.transaction() as work:
+            counted = work.execute(COUNT, {
+                "key": wanted.key, "most": wanted.budget.most,
+                "now": to_microseconds(now),
+                "ends_at": to_microseconds(now + wanted.budget.window)})
+        return bool(counted.rowcount)
 
     def _lift(self, key: str, ends_at: datetime) -> bool:
         """Lift what is counted under one key, if there is a row of it."""
@@ -199,53 +249,8 @@ class DatabaseAttempts(AttemptStore):
                               synchronize_session=False))
         return bool(lifted)
 
-    def _take(self, wanted: Wanted, now: datetime) -> None:
-        """Count a try under one key, whose row may have to be made first."""
-        if self._count(wanted, now):
-            return
-        try:
-            with self._db.transaction() as work, work.begin_nested():
-                work.add(Attempt(key=wanted.key, count=1, open=1, burst=1,
-                                 ends_at=now + wanted.budget.window))
-                work.flush()
-        except IntegrityError:
-            # Somebody made it first, or it was there and is used up.
-            if not self._count(wanted, now):
-                raise self._exhausted(wanted, now) from None
-
-    def _count(self, wanted: Wanted, now: datetime) -> bool:
-        """Count a try in the row of its key; say whether there was room.
-
-        One conditional UPDATE: a window that is over begins anew.
-        """
-        count = to_microseconds(now)
-        ends_at = type_coerce(Attempt.__table__.c.ends_at, BigInteger)
-        over = ends_at <= count
-        values: Dict[Any, Any] = {
-            Attempt.count: case_when(over, 1, Attempt.count + 1),
-            Attempt.open: case_when(over, 1, Attempt.open + 1),
-            Attempt.burst: case_when(
-                over | (Attempt.open == 0), 1, Attempt.burst + 1),
-            Attempt.ends_at: case_when(
-                over, to_microseconds(now + wanted.budget.window), ends_at)}
-        with self._db.transaction() as work:
-            counted = (
-                work.query(Attempt).filter(Attempt.key == wanted.key)
-                .filter(over | (Attempt.count < wanted.budget.most))
-                .update(values, synchronize_session=False))
-        return bool(counted)
-
-    def _exhausted(self, wanted: Wanted, now: datetime) -> Exhausted:
-        """Return the refusal of a try for which there was no room."""
-        window = self.windows([wanted.key], now).get(wanted.key)
-        return Exhausted(wanted.key, now if window is None
-                         else window.ends_at)
-
-    def _close(self, keys: Sequence[str], values: Dict[Any, Any]) -> None:
-        """Close one open try under each key, and set these values."""
+    def _close(self, statement: Any, keys: Sequence[str]) -> None:
+        """Close one open try under each key, in their order."""
         with self._db.transaction() as work:
             for key in sorted(keys):
-                (work.query(Attempt).filter(Attempt.key == key)
-                 .filter(Attempt.open > 0)
-                 .update({**values, Attempt.open: Attempt.open - 1},
-                         synchronize_session=False))
+                work.execute(statement, {"key": key})

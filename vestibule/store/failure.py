@@ -3,9 +3,10 @@
 
 from typing import List, NamedTuple, Optional
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, text
 
-from vestibule.store.db import DB, IntegrityError
+from vestibule.store.db import DB
+from vestibule.store.inserting import insert_new
 from vestibule.store.tables import UUID_TEXT, Base
 
 # Stands for all devices that are not known.
@@ -30,6 +31,11 @@ class Failure(Base):
         UUID_TEXT, ForeignKey("users.id", ondelete="CASCADE"))
 
 
+# Made once, like those of ``attempts``: it runs for each password.
+COUNT = text("UPDATE failures SET count = count + 1 WHERE holder = :holder "
+             "AND device = :device AND count < :most")
+
+
 class Holder(NamedTuple):
     """Whose failures are meant: a user's, or those of a name of nobody's."""
 
@@ -50,16 +56,10 @@ class FailureStore:
         It is atomic: of any number of tries at once no more than ``most``
         are told yes.
         """
-        if self._count(holder, device, most):
-            return True
-        try:
-            with self._db.transaction() as work, work.begin_nested():
-                work.add(Failure(holder=holder.name, device=device, count=1,
-                                 user_id=holder.user_id))
-                work.flush()
-        except IntegrityError:
-            return self._count(holder, device, most)
-        return True
+        return (self._count(holder, device, most)
+                or insert_new(self._db, "failures", holder=holder.name,
+                              device=device, count=1, user_id=holder.user_id)
+                or self._count(holder, device, most))
 
     def give_back(self, holder: Holder, device: str) -> None:
         """Take back one that was counted and then not tried."""
@@ -89,10 +89,6 @@ class FailureStore:
     def _count(self, holder: Holder, device: str, most: int) -> bool:
         """Count one more, while there is room."""
         with self._db.transaction() as work:
-            counted = (
-                work.query(Failure)
-                .filter_by(holder=holder.name, device=device)
-                .filter(Failure.count < most)
-                .update({Failure.count: Failure.count + 1},
-                        synchronize_session=False))
-        return bool(counted)
+            counted = work.execute(COUNT, {
+                "holder": holder.name, "device": device, "most": most})
+        return bool(counted.rowcount)
