@@ -10,9 +10,12 @@ from sqlalchemy import event
 
 from tests.support.clock import SetClock
 from vestibule.kernel.auth import Auth
-from vestibule.kernel.housekeeping import LETTERS_KEPT, Housekeeping
+from vestibule.kernel.housekeeping import (
+    LETTERS_KEPT, MOST_DEVICES, Housekeeping)
 from vestibule.kernel.one_time_tokens import RESET
 from vestibule.store.db import DB
+from vestibule.store.failure import (
+    UNKNOWN_DEVICES, FailureStore, Holder)
 from vestibule.store.letter import SENT, LetterStore, Outcome
 from vestibule.store.one_time_token import (
     OneTimeToken, OneTimeTokenStore)
@@ -200,3 +203,23 @@ def test_the_loop_stops_when_told(keeping: Housekeeping) -> None:
     stop.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_failures_of_devices_come_to_an_end(
+        db: DB, auth: Auth, keeping: Housekeeping, clock: SetClock) -> None:
+    """R082: of those no longer used, and of more than anybody has.
+
+    What strangers failed in a row stays counted, as no time takes it away.
+    """
+    user = db.find_user_by(email="bob@example.com")
+    holder, failures = Holder(user.id, user.id), FailureStore(db)
+    failures.add(holder, UNKNOWN_DEVICES, 100)
+    for number in range(MOST_DEVICES + 3):
+        failures.add(holder, f"device {number}", 100)
+    assert keeping.purge(threading.Event()) == 3
+    clock.advance(days=399)
+    assert keeping.purge(threading.Event()) == 0
+    clock.advance(days=1)
+    assert keeping.purge(threading.Event()) == MOST_DEVICES
+    assert [each.device for each in failures.of_user(user.id)] == [
+        UNKNOWN_DEVICES]

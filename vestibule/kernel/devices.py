@@ -8,11 +8,15 @@ Device Cookies").
 
 import re
 import secrets
+from datetime import timedelta
 from typing import Optional
 
 from vestibule.base.digest import keyed_digest, same
 
 MOST_USERS = 5
+# How long a browser keeps it since the last login: as long as it keeps any
+# cookie at all.
+KNOWN_FOR = timedelta(days=400)
 COOKIE = re.compile(r"(?P<device>[0-9a-f]{32})(?P<proofs>(\.[0-9a-f]{32})*)")
 
 

@@ -6,11 +6,13 @@ import threading
 from datetime import timedelta
 from typing import Any, Callable, Optional, Tuple
 
+from vestibule.kernel.devices import KNOWN_FOR
 from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.last_seen import LastSeen
 from vestibule.kernel.refusals import Refusals
 from vestibule.store.attempt import DatabaseAttempts
 from vestibule.store.db import DB
+from vestibule.store.failure import FailureStore
 from vestibule.store.idempotency import IdempotencyStore
 from vestibule.store.letter import LetterStore
 from vestibule.store.one_time_token import OneTimeTokenStore
@@ -22,6 +24,8 @@ FLUSHES_A_PURGE = 12
 PAUSE_SECONDS = 0.05
 BATCH = 500
 LETTERS_KEPT = timedelta(days=30)
+# Of so many known devices of a user failures are kept.
+MOST_DEVICES = 100
 logger = logging.getLogger(__name__)
 
 
@@ -41,11 +45,14 @@ class Housekeeping:
         sessions, tokens = SessionStore(db), OneTimeTokenStore(db)
         letters, reservations = LetterStore(db), ReservationStore(db)
         idempotency, attempts = IdempotencyStore(db), DatabaseAttempts(db)
+        failures = FailureStore(db)
         self._purges: Tuple[Callable[[], int], ...] = (
             lambda: sessions.purge(db.clock.now(), BATCH),
             lambda: tokens.purge(db.clock.now(), BATCH),
             lambda: reservations.purge(db.clock.now(), BATCH),
             lambda: attempts.purge(db.clock.now(), BATCH),
+            lambda: failures.purge(db.clock.now() - KNOWN_FOR, BATCH),
+            lambda: failures.trim(MOST_DEVICES, BATCH),
             lambda: idempotency.purge(db.clock.now(), BATCH),
             lambda: letters.purge(db.clock.now() - LETTERS_KEPT, BATCH),
             lambda: noted.purge(BATCH))

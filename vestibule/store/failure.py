@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """The table of failures: wrong passwords in a row, by user and device."""
 
-from typing import List, NamedTuple, Optional
+from datetime import datetime
+from typing import Any, List, NamedTuple, Optional
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, text
+from sqlalchemy import (
+    Column, ForeignKey, Index, Integer, String, and_, desc, func, or_,
+    text)
 
 from vestibule.store.db import DB
 from vestibule.store.inserting import insert_new
-from vestibule.store.tables import UUID_TEXT, Base
+from vestibule.store.tables import (
+    UUID_TEXT, Base, Timestamp, to_microseconds)
 
 # Stands for all devices that are not known.
 UNKNOWN_DEVICES = ""
@@ -17,23 +21,27 @@ class Failure(Base):
     """How many wrong passwords in a row a device, or strangers, have sent.
 
     Unlike a window of tries it has no end: only a right password, a reset or
-    an operator takes it away. ``holder`` is the id of the user, or stands
-    for an identifier that nobody has: those cost the same rows.
+    an operator takes it away, and time alone what is no user's, or of a
+    device that nobody uses any more. ``holder`` is the id of the user, or
+    stands for an identifier that nobody has: those cost the same rows.
     """
 
     __tablename__ = "failures"
-    __table_args__ = (Index("ix_failures_user_id", "user_id"),)
+    __table_args__ = (Index("ix_failures_user_id", "user_id"),
+                      Index("ix_failures_changed_at", "changed_at"))
 
     holder: str = Column(String(64), primary_key=True)
     device: str = Column(String(64), primary_key=True)
     count: int = Column(Integer, nullable=False)
+    changed_at: datetime = Column(Timestamp, nullable=False)
     user_id: Optional[str] = Column(
         UUID_TEXT, ForeignKey("users.id", ondelete="CASCADE"))
 
 
+ROW = Failure.__table__.c
 # Made once, like those of ``attempts``: it runs for each password.
-COUNT = text("UPDATE failures SET count = count + 1 WHERE holder = :holder "
-             "AND device = :device AND count < :most")
+COUNT = text("UPDATE failures SET count = count + 1, changed_at = :now "
+             "WHERE holder = :holder AND device = :device AND count < :most")
 
 
 class Holder(NamedTuple):
@@ -58,7 +66,8 @@ class FailureStore:
         """
         return (self._count(holder, device, most)
                 or insert_new(self._db, "failures", holder=holder.name,
-                              device=device, count=1, user_id=holder.user_id)
+                              device=device, count=1, changed_at=self._now(),
+                              user_id=holder.user_id)
                 or self._count(holder, device, most))
 
     def give_back(self, holder: Holder, device: str) -> None:
@@ -86,9 +95,63 @@ class FailureStore:
                 .order_by(Failure.device).all())
         return found
 
+    def purge(self, before: datetime, limit: int) -> int:
+        """Delete up to ``limit`` rows that nobody has touched since then.
+
+        Not those of strangers at a user: they have no end. Whether what is
+        nobody's is counted on makes no difference that anybody could see.
+        """
+        return self._delete(and_(
+            ROW.changed_at <= before,
+            or_(ROW.device != UNKNOWN_DEVICES, ROW.user_id.is_(None))),
+            limit)
+
+    def trim(self, most: int, limit: int) -> int:
+        """Delete up to ``limit`` rows of users with too many known devices.
+
+        The ``most`` that were touched last stay. Only who knows the password
+        makes devices known, so nobody else wins a guess by it.
+        """
+        removed = 0
+        for holder in self._holders_of_more_than(most):
+            removed += self._delete(
+                and_(ROW.holder == holder, ROW.device != UNKNOWN_DEVICES),
+                limit - removed, but_the_last=most)
+        return removed
+
+    def _holders_of_more_than(self, most: int) -> List[str]:
+        """Return of whom failures on more known devices than that are kept.
+        """
+        with self._db.reading() as work:
+            rows = (work.query(Failure.holder)
+                    .filter(ROW.user_id.isnot(None),
+                            ROW.device != UNKNOWN_DEVICES)
+                    .group_by(Failure.holder)
+                    .having(func.count() > most).all())
+        return [row[0] for row in rows]
+
+    def _delete(self, doomed: Any, limit: int, but_the_last: int = 0) -> int:
+        """Delete up to so many rows; those that somebody holds are left."""
+        with self._db.transaction() as work:
+            keys = (work.query(Failure.holder, Failure.device)
+                    .filter(doomed)
+                    .order_by(desc(ROW.changed_at), ROW.device)
+                    .offset(but_the_last).limit(limit)
+                    .with_for_update(skip_locked=True).all())
+            for holder, device in keys:
+                (work.query(Failure)
+                 .filter_by(holder=holder, device=device)
+                 .delete(synchronize_session=False))
+        return len(keys)
+
+    def _now(self) -> int:
+        """Return this instant as the table holds it."""
+        return to_microseconds(self._db.clock.now())
+
     def _count(self, holder: Holder, device: str, most: int) -> bool:
         """Count one more, while there is room."""
         with self._db.transaction() as work:
             counted = work.execute(COUNT, {
-                "holder": holder.name, "device": device, "most": most})
+                "holder": holder.name, "device": device, "most": most,
+                "now": self._now()})
         return bool(counted.rowcount)

@@ -8,11 +8,11 @@ from flask import Response
 from vestibule.base.config import Settings
 from vestibule.base.errors import SessionRequired
 from vestibule.base.setting_values import BaseURL
+from vestibule.kernel.devices import KNOWN_FOR
 from vestibule.kernel.registration_proof import LIFETIME
 
 SESSION, REGISTRATION, DEVICE = "session_id", "registration", "device"
-# As long as browsers keep a cookie at all.
-DEVICE_SECONDS = 400 * 24 * 60 * 60
+DEVICE_SECONDS = int(KNOWN_FOR.total_seconds())
 TWO_COOKIES = "session: two cookies of its name came, and they differ"
 
 

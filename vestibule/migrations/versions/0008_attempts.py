@@ -25,9 +25,11 @@ def upgrade() -> None:
         sa.Column("holder", sa.String(64), primary_key=True),
         sa.Column("device", sa.String(64), primary_key=True),
         sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("changed_at", sa.BigInteger, nullable=False),
         sa.Column("user_id", sa.String(36),
                   sa.ForeignKey("users.id", ondelete="CASCADE")))
     op.create_index("ix_failures_user_id", "failures", ["user_id"])
+    op.create_index("ix_failures_changed_at", "failures", ["changed_at"])
 
 
 def downgrade() -> None:
