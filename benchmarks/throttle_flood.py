@@ -11,6 +11,7 @@ import argparse
 import ipaddress
 import os
 import random
+import resource
 import sys
 import tempfile
 import threading
@@ -53,12 +54,16 @@ class StandingClock(Clock):
 
 
 class Sizes(NamedTuple):
-    """How large everything is at one moment; ``None`` is not known."""
+    """How large everything is at one moment; ``None`` is not known.
+
+    ``peak`` is the most memory that there was up to then.
+    """
 
     attempts: int
     failures: int
     database: Optional[int]
     memory: Optional[int]
+    peak: int
 
 
 def main() -> int:
@@ -66,7 +71,7 @@ def main() -> int:
     asked = arguments()
     if asked.url is not None:
         return flooded(asked.url, asked.tries, asked.seed)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         return flooded(f"sqlite:///{folder}/flood.db", asked.tries,
                        asked.seed)
 
@@ -78,6 +83,8 @@ def arguments() -> argparse.Namespace:
                         help="how many (default: 100000)")
     parser.add_argument("--url", help="an empty database, such as "
                         "postgresql+psycopg2://…; a SQLite file otherwise")
+    parser.add_argument("--folder", help="where the SQLite file is made, "
+                        "such as /dev/shm; among temporary files otherwise")
     parser.add_argument("--seed", type=int, default=1,
                         help="what the random ones begin with")
     return parser.parse_args()
@@ -118,7 +125,8 @@ def flood(db: DB, tries: int, chance: random.Random) -> None:
             say("half", sizes(db))
         elif number % milestone == 0:
             rate = number / (time.monotonic() - began)
-            print(f"  {number} tries, {rate:.0f} a second", flush=True)
+            print(f"  {number} tries, {rate:.0f} a second, "
+                  f"{(tries - number) / rate:.0f} s to go", flush=True)
     seconds = time.monotonic() - began
     say("end", sizes(db))
     print(f"{tries} tries in {seconds:.0f} s, {tries / seconds:.0f} a second; "
@@ -138,7 +146,7 @@ def clean(db: DB) -> int:
 def sizes(db: DB) -> Sizes:
     """Measure how large everything is now."""
     return Sizes(rows(db, Attempt), rows(db, Failure), bytes_of(db),
-                 resident())
+                 resident(), most_resident())
 
 
 def rows(db: DB, model: type) -> int:
@@ -169,12 +177,19 @@ def resident() -> Optional[int]:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def most_resident() -> int:
+    """Return the most bytes of memory that this process has held so far."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
 def say(moment: str, measured: Sizes) -> None:
     """Print what was measured, in one line."""
     words: List[str] = [f"{measured.attempts} rows of attempts",
                         f"{measured.failures} of failures"]
     for name, size in (("database", measured.database),
-                       ("memory", measured.memory)):
+                       ("memory", measured.memory),
+                       ("at most", measured.peak)):
         if size is not None:
             words.append(f"{name} {size / 1048576:.1f} MiB")
     print(f"{moment}: {', '.join(words)}", flush=True)
