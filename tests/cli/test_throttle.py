@@ -7,6 +7,7 @@ from typing import Any, Dict, List
 import pytest
 
 from tests.cli.commands import run
+from tests.support.builders import count
 from vestibule.base.limits import Limits
 from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
@@ -33,6 +34,12 @@ def fail(throttle: Throttle, times: int, *, identifier: str = ADA,
     origin = Origin(IP, None, "a-request", session_id)
     for _ in range(times):
         throttle.fail(throttle.begin(identifier, user_id, origin))
+
+
+@pytest.fixture
+def asking(library: Auth) -> Auth:
+    """Return an API that counts with the key that commands look with."""
+    return Auth(library.db, key=KEY)
 
 
 def events(library: Auth, what: str) -> List[Event]:
@@ -157,7 +164,8 @@ def test_a_lifted_limit_lets_all_tries_through(
 
 @pytest.mark.parametrize("arguments", [
     (), ("--address", IP, "--user", ADA), ("--address", "office"),
-    ("--user", ""), ("--user", "\x1b[2J")])
+    ("--user", ""), ("--user", "\x1b[2J"), ("--user", ADA, "--everybody"),
+    ("--address", IP, "--everybody")])
 def test_it_has_to_be_clear_whose_tries_are_meant(
         environ: Dict[str, str], arguments: Any) -> None:
     """Neither or both, and what is no address: wrong arguments."""
@@ -191,3 +199,59 @@ def test_without_the_key_nothing_is_found(
     ran = run(environ, "throttle", "show", "--user", ADA)
     assert ran.status == 1
     assert "VESTIBULE_SECRET_KEY is not set" in ran.err
+
+
+def test_letters_to_one_box_are_shown_and_reset(
+        environ: Dict[str, str], asking: Auth) -> None:
+    """Issue 6: by kind, for an address that anybody or nobody has."""
+    for _ in range(7):
+        asking.request_reset(NOBODY)
+    use = shown(environ, "--user", NOBODY)["mail_box"]
+    assert (use["kind"], use["used"], use["most"], use["state"]) == (
+        "reset", 5, 5, "shut out")
+    ran = run(environ, "throttle", "show", "--user", NOBODY)
+    assert "mail_box (reset)  5     5 " in ran.out
+    ran = run(environ, "throttle", "reset", "--user", NOBODY)
+    assert ran.out == "Forgot mail_box (reset): 5 of 5.\n"
+    assert shown(environ, "--user", NOBODY) == {}
+    for _ in range(7):
+        asking.request_reset(NOBODY)
+    assert count(asking.db, "letters") == 10
+    assert shown(environ, "--user", NOBODY)["mail_box"]["used"] == 5
+
+
+def test_letters_to_one_box_are_lifted(
+        environ: Dict[str, str], asking: Auth) -> None:
+    """Issue 6: and a reset ends it; letters of before count no more."""
+    for _ in range(5):
+        asking.request_reset(NOBODY)
+    run(environ, "throttle", "lift", "--user", NOBODY, "--for", "8h")
+    for _ in range(7):
+        asking.request_reset(NOBODY)
+    assert count(asking.db, "letters") == 12
+    use = shown(environ, "--user", NOBODY)["mail_box"]
+    assert (use["kind"], use["used"], use["state"]) == (None, 12, "lifted")
+    run(environ, "throttle", "reset", "--user", NOBODY)
+    for _ in range(7):
+        asking.request_reset(NOBODY)
+    assert count(asking.db, "letters") == 17
+
+
+def test_what_all_use_up_together_is_shown_reset_and_lifted(
+        environ: Dict[str, str], counting: Throttle, library: Auth) -> None:
+    """Issue 6: the registrations there may be in an hour, all together."""
+    environ["VESTIBULE_LIMITS"] = "register_all=2/1h"
+    origin = Origin(IP, None, "a-request")
+    for _ in range(2):
+        counting.count_registration(origin)
+    use = shown(environ, "--everybody")["register_all"]
+    assert (use["used"], use["most"], use["state"]) == (2, 2, "shut out")
+    ran = run(environ, "throttle", "reset", "--everybody")
+    assert ran.out == "Forgot register_all: 2 of 2.\n"
+    assert shown(environ, "--everybody") == {}
+    ran = run(environ, "throttle", "lift", "--everybody", "--for", "1h")
+    assert ran.out.startswith("The limits of everybody are lifted until 20")
+    assert shown(environ, "--everybody")["register_all"][
+        "state"] == "lifted"
+    assert [each.target for each in events(library, "throttle.lifted")] == [
+        None]

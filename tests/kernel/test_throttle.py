@@ -284,6 +284,22 @@ def test_registrations_are_counted_for_all_together(db: DB) -> None:
     assert refusal.quota == ("register", 25, 3600)
 
 
+def test_who_is_lifted_registers_whatever_all_others_have_used(
+        db: DB) -> None:
+    """Issue 6: an operator switches each limit off for one address."""
+    auth = limited(db, DEFAULTS._replace(register_all=Budget(3, HOUR)))
+    desk = ThrottleDesk(db, auth.throttle, auth.audit)
+    for number in range(3):
+        auth.throttle.count_registration(at(f"192.0.2.{number}"))
+    refused(lambda: auth.throttle.count_registration(HERE))
+    desk.lift(Whose(ip=HERE.ip), HOUR)
+    for _ in range(30):
+        auth.throttle.count_registration(HERE)
+    refused(lambda: auth.throttle.count_registration(at("192.0.2.99")))
+    desk.lift(Whose(), HOUR)
+    auth.throttle.count_registration(at("192.0.2.99"))
+
+
 def test_no_limit_is_no_limit(db: DB) -> None:
     """What is switched off counts nothing."""
     auth = limited(db, DEFAULTS._replace(

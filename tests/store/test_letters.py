@@ -186,6 +186,21 @@ def test_letters_are_counted_by_box_kind_and_time(
     assert store.count_since("reset", EMAIL, last) == 0
 
 
+def test_what_a_box_was_written_is_found_by_kind(
+        store: LetterStore, clock: SetClock) -> None:
+    """R065: how many, and when the last of each."""
+    since = clock.now()
+    for kind in ("verify", "reset", "reset"):
+        add(store, clock, kind=kind)
+    last = {letter.kind: letter.created_at
+            for letter in reversed(store.newest(9))}
+    assert store.written_since(EMAIL, since) == [
+        ("reset", 2, last["reset"]), ("verify", 1, last["verify"])]
+    assert store.written_since(EMAIL, last["verify"]) == [
+        ("reset", 2, last["reset"])]
+    assert store.written_since("b@example.com", since) == []
+
+
 def test_what_is_over_cannot_be_claimed(
         store: LetterStore, clock: SetClock) -> None:
     """Issue 4: by whoever saw the letter before it was withdrawn, say."""

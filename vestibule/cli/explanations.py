@@ -71,8 +71,9 @@ OF_CODES: Dict[str, Meaning] = {
         "what became of it, `vestibule users reset-link` helps at once."),
     "throttled": Meaning(
         "There were too many tries.",
-        "It ends by itself. `vestibule throttle show` says when, by address "
-        "or user, and `vestibule throttle reset` ends it now."),
+        "It ends by itself. `vestibule throttle show` says when, by "
+        "--address, --user or --everybody, and `vestibule throttle reset` "
+        "ends it now."),
     "not_found": Meaning(
         "There is nothing at this path, or nothing that the caller may know "
         "of.", "See `vestibule routes`, and the path of VESTIBULE_BASE_URL."),

@@ -6,7 +6,7 @@ Rows show nobody: they are found with the secret key, which all of it needs.
 
 import ipaddress
 from datetime import timedelta
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, NamedTuple, Optional
 
 import click
 
@@ -52,13 +52,28 @@ def while_of(context: click.Context, parameter: click.Parameter,
     return found
 
 
+class Asked(NamedTuple):
+    """Whose tries are meant on the command line: one of the three."""
+
+    address: Optional[str]
+    user: Optional[str]
+    everybody: bool
+
+    def __str__(self) -> str:
+        """Name them in a sentence."""
+        return self.address or self.user or "everybody"
+
+
 def whose_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the two options that say whose tries are meant."""
+    """Give a command the three options that say whose tries are meant."""
+    together = click.option(
+        "--everybody", is_flag=True,
+        help="What all use up together: registrations.")
     user = click.option("--user", metavar="EMAIL_OR_ID", callback=who,
                         help="The tries for this user or email address.")
     client = click.option("--address", metavar="IP", callback=address,
                           help="The tries from this client's address.")
-    return client(user(command))
+    return client(user(together(command)))
 
 
 @click.group()
@@ -74,20 +89,21 @@ def throttle() -> None:
 @throttle.command()
 @whose_options
 @JSON
-def show(address: Optional[str], user: Optional[str], as_json: bool) -> None:
+def show(address: Optional[str], user: Optional[str], everybody: bool,
+         as_json: bool) -> None:
     """Print what is counted now: each limit of which something is used.
 
-    An email address that nobody has is counted, too. Letters to one address
-    are not shown here: `vestibule letters list` has them.
+    An email address that nobody has is counted, too.
 
     \b
     Example:
       vestibule throttle show --address 203.0.113.7
       vestibule throttle show --user ada@example.com --json
+      vestibule throttle show --everybody
     """
-    settings = _settings(address, user)
-    with open_desk(settings) as desk:
-        uses = _throttle_desk(desk).uses(_whose(desk, address, user))
+    asked = Asked(address, user, everybody)
+    with open_desk(_settings(asked)) as desk:
+        uses = _throttle_desk(desk).uses(_whose(desk, asked))
     if as_json:
         print_json([_facts(use) for use in uses])
         return
@@ -103,7 +119,8 @@ def show(address: Optional[str], user: Optional[str], as_json: bool) -> None:
 
 @throttle.command()
 @whose_options
-def reset(address: Optional[str], user: Optional[str]) -> None:
+def reset(address: Optional[str], user: Optional[str],
+          everybody: bool) -> None:
     """Forget what is counted: all tries are there again, at once.
 
     Failures in a row are forgotten too, so that unknown devices are let in
@@ -114,10 +131,9 @@ def reset(address: Optional[str], user: Optional[str]) -> None:
       vestibule throttle reset --address 203.0.113.7
       vestibule throttle reset --user ada@example.com
     """
-    settings = _settings(address, user)
-    with open_desk(settings) as desk:
-        uses = _throttle_desk(desk).forget(
-            _whose(desk, address, user), OPERATOR)
+    asked = Asked(address, user, everybody)
+    with open_desk(_settings(asked)) as desk:
+        uses = _throttle_desk(desk).forget(_whose(desk, asked), OPERATOR)
     for use in uses:
         click.echo(f"Forgot {_name(use)}: "
                    + ("lifted" if use.lifted else f"{use.used} of {use.most}")
@@ -131,34 +147,36 @@ def reset(address: Optional[str], user: Optional[str]) -> None:
 @click.option("--for", "time", metavar="TIME", required=True,
               callback=while_of,
               help="For how long: 30m, 8h or 2d, seven days at most.")
-def lift(address: Optional[str], user: Optional[str],
+def lift(address: Optional[str], user: Optional[str], everybody: bool,
          time: timedelta) -> None:
     """Let any number of tries through for a while.
 
-    For an office that moves in, or a test of load. Failures in a row are not
-    lifted: 100 wrong passwords still shut unknown devices out. `vestibule
-    throttle reset` ends it early.
+    For an office that moves in, or a test of load. A client's address is
+    then not held up by the registrations of all others either. Failures in a
+    row are not lifted: 100 wrong passwords still shut unknown devices out.
+    `vestibule throttle reset` ends it early.
 
     \b
     Example:
       vestibule throttle lift --address 203.0.113.7 --for 8h
       vestibule throttle lift --user ada@example.com --for 30m
     """
-    settings = _settings(address, user)
-    with open_desk(settings) as desk:
+    asked = Asked(address, user, everybody)
+    with open_desk(_settings(asked)) as desk:
         ends_at = _throttle_desk(desk).lift(
-            _whose(desk, address, user), time, OPERATOR)
-    click.echo(f"The limits of {address or user} are lifted until "
+            _whose(desk, asked), time, OPERATOR)
+    click.echo(f"The limits of {asked} are lifted until "
                f"{instant(ends_at)}.")
 
 
-def _settings(address: Optional[str], user: Optional[str]) -> Settings:
+def _settings(asked: Asked) -> Settings:
     """Return the settings, once it is clear whose tries are meant.
 
     Raises ``ConfigError`` where there is no key to find rows with.
     """
-    if (address is None) == (not user):
-        raise click.UsageError("Say either --address or --user.")
+    if sum(map(bool, asked)) != 1:
+        raise click.UsageError(
+            "Say either --address, --user or --everybody.")
     settings = load_settings().settings
     if settings.secret_key is None and not settings.is_development:
         raise ConfigError(["VESTIBULE_SECRET_KEY is not set: what is counted "
@@ -172,14 +190,14 @@ def _throttle_desk(desk: Desk) -> ThrottleDesk:
     return ThrottleDesk(auth.db, auth.throttle, auth.audit)
 
 
-def _whose(desk: Desk, address: Optional[str], user: Optional[str]) -> Whose:
+def _whose(desk: Desk, asked: Asked) -> Whose:
     """Return whose tries are meant; nobody has to have the email address."""
-    if address is not None:
-        return Whose(ip=address)
-    if user is None or "@" not in user:
-        found = desk.users.find(user or "")
+    if asked.address is not None or asked.everybody:
+        return Whose(ip=asked.address)
+    if asked.user is None or "@" not in asked.user:
+        found = desk.users.find(asked.user or "")
         return Whose(identifier=found.email, user_id=found.id)
-    email = desk.auth.canonical(user)
+    email = desk.auth.canonical(asked.user)
     try:
         user_id = desk.auth.db.find_user_by(email=email).id
     except NoResultFound:
@@ -189,9 +207,9 @@ def _whose(desk: Desk, address: Optional[str], user: Optional[str]) -> Whose:
 
 def _name(use: Use) -> str:
     """Return the name of a limit, and of whom it counts if not all."""
-    if use.device is not None:
-        return f"{use.name} ({use.device})"
-    return f"{use.name} ({STRANGERS})" if use.name == FAILURES else use.name
+    whose = use.device or use.kind or (
+        STRANGERS if use.name == FAILURES else "")
+    return f"{use.name} ({whose})" if whose else use.name
 
 
 def _state(use: Use) -> str:
@@ -205,4 +223,4 @@ def _facts(use: Use) -> Dict[str, Any]:
     """Return a limit in use as its JSON object."""
     return {"limit": use.name, "used": use.used, "most": use.most,
             "full_again_at": instant(use.ends_at), "device": use.device,
-            "state": _state(use)}
+            "kind": use.kind, "state": _state(use)}

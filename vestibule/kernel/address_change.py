@@ -43,7 +43,7 @@ class AddressChange:
             if user.email == canonical:
                 raise InvalidInput({"email": ["unchanged"]},
                                    "This is your address already.")
-            if outbox.allows(CHANGE_EMAIL_LETTER, canonical):
+            if outbox.box.allows(CHANGE_EMAIL_LETTER, canonical):
                 self._auth.pending.void(user_id, CHANGE_EMAIL)
                 outbox.write(CHANGE_EMAIL_LETTER, canonical, user_id)
             self._auth.audit.record(

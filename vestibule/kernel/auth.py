@@ -71,7 +71,7 @@ class Auth:
             db, self.passwords, self.throttle, self.audit)
         self.sessions = Sessions(db, self.audit, lifetimes)
         self.tokens = OneTimeTokens(db, self.audit, key, self.throttle)
-        self.outbox = Outbox(db, self.throttle.limits.mail_box)
+        self.outbox = Outbox(db, self.throttle)
         self.pending = Pending(self.tokens, self.outbox)
         self.addresses = Addresses(db)
         self.password_change = PasswordChange(db, Means(

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Optional
 
 from vestibule.base.digest import keyed_digest, same
+from vestibule.base.origin import Origin
 
 MOST_USERS = 5
 # How long a browser keeps it since the last login: as long as it keeps any
@@ -26,6 +27,16 @@ class KnownDevices:
     def __init__(self, key: str) -> None:
         """Sign with the secret key; without one no device is known."""
         self._key = key
+
+    def behind(self, origin: Origin,
+               user_id: Optional[str]) -> Optional[str]:
+        """Return the known device or the session that a request comes from.
+        """
+        if user_id is None:
+            return None
+        if origin.session_id is not None:
+            return origin.session_id
+        return self.known(origin.device, user_id)
 
     def known(self, cookie: Optional[str], user_id: str) -> Optional[str]:
         """Return the device's id where this user has signed in on it."""

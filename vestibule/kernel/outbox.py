@@ -4,7 +4,8 @@
 from datetime import datetime
 from typing import Optional
 
-from vestibule.base.limits import DEFAULTS, Budget
+from vestibule.kernel.mail_box import MailBox
+from vestibule.kernel.throttle import Throttle
 from vestibule.store.db import DB
 from vestibule.store.letter import QUEUED, Letter, LetterStore
 from vestibule.store.tables import EPOCH
@@ -18,6 +19,11 @@ PASSWORD_CHANGED_LETTER = "password_changed"
 DISABLED_LETTER = "account_disabled"
 DELETION_ANNOUNCED_LETTER = "deletion_announced"
 DELETED_LETTER = "account_deleted"
+# Letters that anybody can cause. Of a warning one is enough.
+MOST_WARNINGS = 1
+LIMITED = {RESET_LETTER: None, VERIFY_LETTER: None,
+           CHANGE_EMAIL_LETTER: None,
+           ALREADY_REGISTERED_LETTER: MOST_WARNINGS}
 # Letters whose newest is the only one that counts. A notice of what happened
 # is no such letter: each is sent.
 SUPERSEDING = frozenset([RESET_LETTER, VERIFY_LETTER])
@@ -27,14 +33,14 @@ class Outbox:
     """Where letters wait for the delivery; none of them holds a secret."""
 
     def __init__(self, db: DB,
-                 box: Optional[Budget] = DEFAULTS.mail_box) -> None:
+                 throttle: Optional[Throttle] = None) -> None:
         """Keep the letters in this database.
 
-        ``box`` is how many of a kind that anybody can cause go to one
-        address, ``None`` for any number.
+        ``throttle`` says how many of a kind that anybody can cause go to one
+        address.
         """
         self._db = db
-        self._box = box
+        self.box = MailBox(db, throttle or Throttle(db))
         self._store = LetterStore(db)
 
     def write(self, kind: str, recipient: str,
@@ -60,21 +66,8 @@ class Outbox:
         enough.
         """
         with self._db.transaction():
-            if self.allows(kind, recipient, most):
+            if self.box.allows(kind, recipient, most):
                 self.write(kind, recipient, user_id)
-
-    def allows(self, kind: str, recipient: str,
-               most: Optional[int] = None) -> bool:
-        """Say whether one more such letter may be written now.
-
-        Nobody else writes one until the open transaction ends.
-        """
-        if self._box is None:
-            return True
-        self._store.lock_recipient(recipient)
-        since = self._db.clock.now() - self._box.window
-        written = self._store.count_since(kind, recipient, since)
-        return written < (most or self._box.most)
 
     def withdraw(self, user_id: str, *kinds: str,
                  since: datetime = EPOCH) -> None:

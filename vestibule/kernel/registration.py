@@ -6,12 +6,11 @@ from typing import Callable, NamedTuple, Optional
 from vestibule.base.errors import IdentifierTaken
 from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
-from vestibule.kernel.outbox import ALREADY_REGISTERED_LETTER, VERIFY_LETTER
+from vestibule.kernel.outbox import (
+    ALREADY_REGISTERED_LETTER, MOST_WARNINGS, VERIFY_LETTER)
 from vestibule.kernel.registration_proof import registration_proof
 from vestibule.store.db import DB, NoResultFound, User
 from vestibule.store.tables import new_id
-
-MOST_WARNINGS = 1
 
 
 def nothing_else(email: str) -> None:

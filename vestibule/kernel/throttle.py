@@ -65,7 +65,7 @@ class Throttle:
         """
         if not _is_request(origin):
             return Try()
-        device = self._device(user_id, origin)
+        device = self.devices.behind(origin, user_id)
         if device is None:
             own = self._wanted("password_identifier", identifier)
             shared = self._wanted("password_address", network_of(origin.ip))
@@ -117,9 +117,18 @@ class Throttle:
         self._count(origin, {"reset_address": network_of(origin.ip)})
 
     def count_registration(self, origin: Origin) -> None:
-        """Count a registration, or raise ``Throttled``."""
-        self._count(origin, {
-            "register_address": network_of(origin.ip), "register_all": ""})
+        """Count a registration, or raise ``Throttled``.
+
+        An address for which an operator lifted the limit is not held up by
+        what all others have used.
+        """
+        own = {"register_address": network_of(origin.ip)}
+        try:
+            self._count(origin, {**own, "register_all": ""})
+        except Throttled:
+            if not self._is_lifted(**own):
+                raise
+            self._count(origin, own)
 
     def count_mail(self, origin: Origin) -> None:
         """Count a request for a letter, or raise ``Throttled``."""
@@ -133,15 +142,6 @@ class Throttle:
         """
         self.attempts.forget(self.keys.of_identifier(identifier))
         self._failures.forget(user_id)
-
-    def _device(self, user_id: Optional[str],
-                origin: Origin) -> Optional[str]:
-        """Return the known device or the session behind a request."""
-        if user_id is None:
-            return None
-        if origin.session_id is not None:
-            return origin.session_id
-        return self.devices.known(origin.device, user_id)
 
     def _add_failure(self, begun: Try) -> bool:
         """Count a failure beforehand; say whether the try may be made.
@@ -178,6 +178,12 @@ class Throttle:
             raise refusal.decided_by(
                 f"limit {name}={budget}, full again at "
                 f"{rfc3339(exhausted.ends_at)}") from None
+
+    def _is_lifted(self, **subjects: str) -> bool:
+        """Say whether an operator has lifted a limit for its subject."""
+        keys = [self.keys.key(*each) for each in subjects.items()]
+        found = self.attempts.windows(keys, self._db.clock.now())
+        return any(window.lifted for window in found.values())
 
     def _wanted(self, name: str, subject: str) -> Dict[str, Wanted]:
         """Return the key of a subject under a limit, if there is one."""

@@ -6,6 +6,8 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.audit import Audit
+from vestibule.kernel.mail_box import BOX_LIMIT, MailBox
+from vestibule.kernel.outbox import LIMITED
 from vestibule.kernel.throttle import Throttle
 from vestibule.kernel.throttle_keys import limit_of, network_of
 from vestibule.store.db import DB
@@ -16,9 +18,10 @@ FAILURES = "failures"
 
 
 class Whose(NamedTuple):
-    """Whose tries are meant: of an address, or of an identifier.
+    """Whose tries are meant: of an address, an identifier, or everybody.
 
-    ``identifier`` is in its one spelling; nobody needs to have it.
+    ``identifier`` is in its one spelling; nobody needs to have it. Without
+    either it is what all use up together.
     """
 
     ip: Optional[str] = None
@@ -29,8 +32,9 @@ class Whose(NamedTuple):
 class Use(NamedTuple):
     """How much of a limit is used, and until when that counts.
 
-    ``ends_at`` is ``None`` for failures, which no time takes away, and
-    ``device`` says which known device or session is counted, if it is one.
+    ``ends_at`` is ``None`` for failures, which no time takes away.
+    ``device`` says which known device or session is counted, if it is one,
+    and ``kind`` of which kind letters are.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Use(NamedTuple):
     ends_at: Optional[datetime] = None
     device: Optional[str] = None
     lifted: bool = False
+    kind: Optional[str] = None
 
     @property
     def shut(self) -> bool:
@@ -55,6 +60,7 @@ class ThrottleDesk:
         self._throttle = throttle
         self._audit = audit
         self._failures = FailureStore(db)
+        self._box = MailBox(db, throttle)
 
     def uses(self, whose: Whose) -> List[Use]:
         """Return every limit of which something is used now."""
@@ -74,7 +80,7 @@ class ThrottleDesk:
             uses += [Use(FAILURES, failure.count, most,
                          device=failure.device or None)
                      for failure in self._failures_of(whose)]
-        return uses
+        return uses + self._letters_of(whose)
 
     def forget(self, whose: Whose, origin: Origin = LIBRARY) -> List[Use]:
         """Give all tries back, end what was lifted; return what was used.
@@ -82,7 +88,8 @@ class ThrottleDesk:
         with self._db.transaction():
             uses = self.uses(whose)
             self._throttle.attempts.forget(list(self._devices_by_key(whose)))
-            if whose.ip is None:
+            if whose.identifier:
+                self._box.forget(whose.identifier)
                 self._failures.forget(self._holder(whose).name)
             self._record("throttle.reset", whose, origin,
                          limits=sorted({use.name for use in uses}))
@@ -99,6 +106,8 @@ class ThrottleDesk:
         with self._db.transaction():
             self._throttle.attempts.lift(
                 list(self._devices_by_key(whose)), ends_at)
+            if whose.identifier:
+                self._box.lift(whose.identifier, ends_at)
             self._record("throttle.lifted", whose, origin,
                          seconds=int(time.total_seconds()))
         return ends_at
@@ -112,6 +121,8 @@ class ThrottleDesk:
         keys = self._throttle.keys
         if whose.ip is not None:
             return dict.fromkeys(keys.of_address(whose.ip))
+        if not whose.identifier:
+            return dict.fromkeys(keys.of_everybody())
         found = dict.fromkeys(keys.of_identifier(whose.identifier))
         if whose.user_id is not None:
             for failure in self._failures_of(whose):
@@ -122,11 +133,22 @@ class ThrottleDesk:
 
     def _failures_of(self, whose: Whose) -> List[Failure]:
         """Return what failed in a row, those of strangers first."""
-        if whose.ip is not None:
+        if not whose.identifier:
             return []
         return [failure for failure
                 in self._failures.of_user(self._holder(whose).name)
                 if failure.count > 0]
+
+    def _letters_of(self, whose: Whose) -> List[Use]:
+        """Return how many letters of a kind went to an identifier."""
+        budget = self._box.budget
+        if not whose.identifier or budget is None:
+            return []
+        return [Use(BOX_LIMIT, use.used,
+                    LIMITED.get(use.kind) or budget.most, use.ends_at,
+                    lifted=use.lifted, kind=use.kind or None)
+                for use in self._box.uses(whose.identifier)
+                if use.lifted or use.kind in LIMITED]
 
     def _holder(self, whose: Whose) -> Holder:
         """Return under which name the failures are counted."""
@@ -138,6 +160,9 @@ class ThrottleDesk:
         if whose.ip is not None:
             self._audit.record(what, None, None, origin,
                                address=network_of(whose.ip), **detail)
+            return
+        if not whose.identifier:
+            self._audit.record(what, None, None, origin, **detail)
             return
         target = whose.user_id or self._audit.masked(whose.identifier)
         self._audit.record(what, whose.user_id, target, origin, **detail)

@@ -30,6 +30,10 @@ class ThrottleKeys:
         digest = keyed_digest(self._secret, f"{name} {subject}")
         return f"{name}:{digest[:digits]}"
 
+    def of_everybody(self) -> List[str]:
+        """Return every key of what is counted for all together."""
+        return self._of_kind("_all", "")
+
     def of_address(self, ip: Optional[str]) -> List[str]:
         """Return every key of a client's address."""
         return self._of_kind("_address", network_of(ip))

@@ -51,6 +51,14 @@ class Outcome(NamedTuple):
     error: Optional[str] = None
 
 
+class Written(NamedTuple):
+    """How many letters of a kind went to an address, and when the last."""
+
+    kind: str
+    number: int
+    last_at: datetime
+
+
 class LetterStore:
     """Reads and writes letters: one statement a method."""
 
@@ -86,6 +94,18 @@ class LetterStore:
                 .filter(Letter.recipient == recipient, Letter.kind == kind,
                         Letter.created_at > since).count())
         return found
+
+    def written_since(self, recipient: str,
+                      since: datetime) -> List[Written]:
+        """Return what an address was written since then, by kind."""
+        last_at = func.max(Letter.created_at, type_=Timestamp)
+        with self._db.reading() as work:
+            rows = (
+                work.query(Letter.kind, func.count(), last_at)
+                .filter(Letter.recipient == recipient,
+                        Letter.created_at > since)
+                .group_by(Letter.kind).order_by(Letter.kind).all())
+        return [Written(*row) for row in rows]
 
     def due(self, now: datetime, limit: int) -> List[Letter]:
         """Return up to ``limit`` queued letters whose time has come."""
