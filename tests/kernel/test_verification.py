@@ -9,12 +9,13 @@ from tests.support.builders import (
     EMAIL, PASSWORD, count, erase, everything, letters, make_user,
     token_in)
 from tests.support.clock import SetClock
+from tests.support.limited import HERE, REFUSED, limited, outcomes
 from tests.support.recovery import (
     DESK, KEY, delivered, events_of, fresh, mailed_in,
     make_verification, make_verified, refuse_spending, typed, what_happened)
 from vestibule.base.errors import (
     Forbidden, InvalidInput, InvalidToken, Throttled)
-from vestibule.base.limits import MOST_AN_HOUR
+from vestibule.base.limits import DEFAULTS, MOST_AN_HOUR
 from vestibule.base.origin import LIBRARY
 from vestibule.kernel.auth import Auth, Rules
 from vestibule.kernel.one_time_tokens import (
@@ -23,6 +24,7 @@ from vestibule.kernel.outbox import VERIFY_LETTER
 from vestibule.kernel.password_policy import PasswordPolicy
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.registration_proof import registration_proof
+from vestibule.kernel.throttle_desk import ThrottleDesk, Whose
 from vestibule.kernel.users import Users
 from vestibule.kernel.verification import (
     PASSWORD_TRIES, Claim, Verification)
@@ -361,3 +363,37 @@ def test_asking_again_looks_alike_for_everybody(
     assert [each.to for each in delivered(auth)] == [EMAIL]
     with pytest.raises(InvalidInput):
         verification.request("no address")
+
+
+def test_a_throttled_password_costs_the_letter_nothing(
+        auth: Auth, bob: User, mailed: Mailed) -> None:
+    """R073: what is refused for too many tries is counted nowhere."""
+    throttled = limited(auth.db)
+    verification = make_verification(throttled)
+    assert outcomes(throttled, 10, password="a guess") == REFUSED
+    before = everything(auth.db)
+    for password in ("a guess", PASSWORD):
+        for _ in range(PASSWORD_TRIES.most + 1):
+            with pytest.raises(Throttled) as refusal:
+                verification.confirm(
+                    mailed.secret, Claim(password=password), HERE)
+            assert refusal.value.quota == ("password", 10, 900)
+    assert everything(auth.db) == before
+
+
+def test_a_letter_without_tries_costs_no_other_try(
+        auth: Auth, bob: User, mailed: Mailed) -> None:
+    """R073: and no hash either."""
+    throttled = limited(auth.db, DEFAULTS._replace(password_identifier=None))
+    verification = make_verification(throttled)
+    for _ in range(PASSWORD_TRIES.most):
+        with pytest.raises(Forbidden):
+            verification.confirm(
+                mailed.secret, Claim(password="a guess"), HERE)
+    desk = ThrottleDesk(auth.db, throttled.throttle, throttled.audit)
+    whose = (Whose(ip=HERE.ip), Whose(identifier=EMAIL, user_id=bob.id))
+    before = [desk.uses(each) for each in whose]
+    with pytest.raises(Throttled) as refusal:
+        verification.confirm(mailed.secret, Claim(password=PASSWORD), HERE)
+    assert refusal.value.quota is None
+    assert [desk.uses(each) for each in whose] == before

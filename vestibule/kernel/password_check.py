@@ -5,7 +5,7 @@ Everybody who asks for a password asks here: it is counted before it is
 hashed, costs one hash whatever is wrong, and a refusal is written down.
 """
 
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from vestibule.base.errors import InvalidInput
 from vestibule.base.origin import Origin
@@ -13,6 +13,10 @@ from vestibule.kernel.audit import Audit
 from vestibule.kernel.passwords import Passwords, normal_form
 from vestibule.kernel.throttle import Throttle, Try
 from vestibule.store.db import DB, User
+
+
+def nothing_else() -> None:
+    """Count nothing else before the password is hashed."""
 
 
 class Claimed(NamedTuple):
@@ -39,19 +43,22 @@ class PasswordCheck:
         self._throttle = throttle
         self._audit = audit
 
-    def is_right(self, claimed: Claimed, password: str,
-                 origin: Origin) -> bool:
+    def is_right(self, claimed: Claimed, password: str, origin: Origin,
+                 also: Callable[[], None] = nothing_else) -> bool:
         """Say whether this is the password, always at the cost of one hash.
 
         Never for a disabled user, and never after too many failures, so
         that nobody learns of either. Raises ``Throttled`` before anything
         is hashed, and ``InvalidInput`` for what cannot be a password at
-        all, which counts as a try like any other.
+        all, which counts as a try like any other. ``also`` counts what else
+        limits it, for a try that is not throttled alone; what it raises is
+        let through, and no try was made.
         """
         user = claimed.user
         tried = self._throttle.begin(
             claimed.identifier, None if user is None else user.id, origin)
         try:
+            also()
             normal_form(password, claimed.field)
             right = self._passwords.verify(
                 password, _stored(user, tried))

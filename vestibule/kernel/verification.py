@@ -124,17 +124,22 @@ class Verification:
                           password: str, origin: Origin) -> None:
         """Raise ``Forbidden`` for a wrong password, five times a token.
 
-        The try is counted before the hash is computed.
+        The try is counted before the hash is computed, and only where the
+        limits of passwords have room for it.
         """
+        claimed = Claimed(user.email, user, "password.refused")
+        if not self._auth.password_check.is_right(
+                claimed, password, origin, lambda: self._count_try(token)):
+            raise Forbidden(
+                "This is not the password that was chosen at registration.",
+                "wrong_password")
+
+    def _count_try(self, token: OneTimeToken) -> None:
+        """Count a password for a letter; ``Throttled`` after five."""
         if not self._auth.tokens.count_try(token, PASSWORD_TRIES):
             left = token.expires_at - self._db.clock.now()
             raise Throttled(int(left.total_seconds()) + 1).decided_by(
                 "verification: five passwords are tried for each letter")
-        claimed = Claimed(user.email, user, "password.refused")
-        if not self._auth.password_check.is_right(claimed, password, origin):
-            raise Forbidden(
-                "This is not the password that was chosen at registration.",
-                "wrong_password")
 
     def _take_over(self, token: OneTimeToken, user: User, password: str,
                    origin: Origin) -> User:
