@@ -107,9 +107,32 @@ def test_a_success_clears_the_identifier_and_not_the_address(
     for _ in range(5):
         outcomes(auth, 9, password="a guess")
         assert outcome(auth) == IN
+    outcomes(auth, 5, password="a guess")
     assert outcome(auth) == THROTTLED
     assert outcome(auth, "other@example.com") == THROTTLED
     assert outcome(auth, origin=at("192.0.2.8")) == IN
+
+
+def test_an_office_behind_one_address_signs_in(
+        auth: Auth, bob: User) -> None:
+    """Issue 6: right passwords of new browsers use up nothing of it."""
+    assert outcomes(auth, 120) == IN
+    assert [use.used for use in used(auth, bob)] == [0, 0]
+    assert outcomes(auth, 10, password="a guess") == REFUSED
+    assert outcome(auth) == THROTTLED
+
+
+def test_a_right_password_of_an_old_window_gives_none_of_the_new_back(
+        auth: Auth, bob: User, clock: SetClock) -> None:
+    """R076: else tries under way at the border were as many more guesses."""
+    throttle = auth.throttle
+    late = [throttle.begin(EMAIL, bob.id, HERE) for _ in range(5)]
+    clock.advance(minutes=16)
+    for number in range(50):
+        throttle.fail(throttle.begin(f"u{number}@example.com", None, HERE))
+    for tried in late:
+        throttle.succeed(tried)
+    assert outcome(auth, STRANGER) == THROTTLED
 
 
 def test_unknown_people_are_counted_like_known_ones(

@@ -33,6 +33,15 @@ def sign_in_often(auth: Auth, email: str) -> List[str]:
     return [outcome(auth, email) for _ in range(15)]
 
 
+def guess_and_sign_in(auth: Auth, given: object) -> List[str]:
+    """Try wrong and right passwords by turns, as a user who has one."""
+    found = []
+    for number in range(10):
+        found.append(outcome(auth, f"user{number}@example.com", "a guess"))
+        found.append(outcome(auth).replace(THROTTLED, "right, throttled"))
+    return found
+
+
 def said(found: List[Outcome]) -> Dict[str, int]:
     """Count what came of all tries of all processes."""
     assert not [each for each in found if each.error], found
@@ -62,3 +71,21 @@ def test_those_who_sign_in_at_once_do_not_wait_in_a_circle(
     with limited_processes(
             database_url, [sign_in_often] * PROCESSES, limits) as people:
         assert said(people.run(EMAIL)) == {IN: 15 * PROCESSES}
+
+
+def test_right_passwords_in_between_let_no_guess_more_through(
+        database_url: str) -> None:
+    """R073, R076: what is left of an address is what was not wrong."""
+    registered(database_url)
+    limits = DEFAULTS._replace(
+        password_address=Budget(20, QUARTER), password_identifier=WIDE)
+    with limited_processes(
+            database_url, [guess_and_sign_in] * PROCESSES, limits) as people:
+        found = said(people.run(None))
+    assert found[REFUSED] <= 20 and found[IN] > 0
+    assert sum(found.values()) == 2 * 10 * PROCESSES
+    db = DB(database_url)
+    auth = limited(db, limits)
+    left = [outcome(auth, "other@example.com", "x") for _ in range(25)]
+    assert found[REFUSED] + left.count(REFUSED) == 20
+    db.close()

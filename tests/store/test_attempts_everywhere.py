@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tries are counted alike in the database and in Redis."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Dict, Iterator, List, Optional
 
 import pytest
@@ -10,7 +10,7 @@ from tests.support.clock import SetClock
 from tests.support.redis_server import RedisServer
 from vestibule.base.limits import Budget
 from vestibule.store.attempt import (
-    AttemptStore, DatabaseAttempts, Exhausted, Wanted)
+    LIFTED, AttemptStore, DatabaseAttempts, Exhausted, Wanted)
 from vestibule.store.attempt_redis import RedisAttempts
 from vestibule.store.db import DB
 
@@ -42,6 +42,13 @@ def take(attempts: AttemptStore, clock: SetClock, **most: int
     except Exhausted as refusal:
         return refusal
     return None
+
+
+def withdraw(attempts: AttemptStore, clock: SetClock,
+             counted: Optional[datetime] = None) -> None:
+    """Forget a try under ``one`` that was counted just now, or then."""
+    attempts.withdraw([Wanted(ONE, Budget(9, SHORT))],
+                      counted or clock.now())
 
 
 def used(attempts: AttemptStore, clock: SetClock) -> Dict[str, int]:
@@ -111,14 +118,15 @@ def test_a_wrong_try_stays_counted(
 def test_no_more_tries_are_closed_than_are_open(
         attempts: AttemptStore, clock: SetClock) -> None:
     """Closing twice changes nothing, nor does closing what is not there."""
-    for verb in (attempts.settle, attempts.clear, attempts.withdraw):
+    for verb in (attempts.settle, attempts.clear):
         verb([ONE])
+    withdraw(attempts, clock)
     assert used(attempts, clock) == {}
     taken(attempts, clock, 5, 2)
     for _ in range(3):
         attempts.settle([ONE])
     attempts.clear([ONE])
-    attempts.withdraw([ONE])
+    withdraw(attempts, clock)
     assert used(attempts, clock) == {ONE: 2}
 
 
@@ -126,12 +134,52 @@ def test_a_withdrawn_try_was_never_counted(
         attempts: AttemptStore, clock: SetClock) -> None:
     """There is room for another one in the same window."""
     assert taken(attempts, clock, 2, 3) == [True, True, False]
-    attempts.withdraw([ONE])
+    withdraw(attempts, clock)
     assert used(attempts, clock) == {ONE: 1}
     assert taken(attempts, clock, 2, 2) == [True, False]
-    attempts.withdraw([ONE])
-    attempts.withdraw([ONE])
+    withdraw(attempts, clock)
+    withdraw(attempts, clock)
     assert used(attempts, clock) == {ONE: 0}
+
+
+def test_a_try_of_a_window_that_is_over_is_withdrawn_from_none(
+        attempts: AttemptStore, clock: SetClock) -> None:
+    """R073: what the next one has counted stays, also after a reset."""
+    counted = clock.now()
+    assert taken(attempts, clock, 9, 2) == [True, True]
+    clock.advance(minutes=15)
+    assert taken(attempts, clock, 9, 2) == [True, True]
+    for _ in range(3):
+        withdraw(attempts, clock, counted)
+    assert used(attempts, clock) == {ONE: 2}
+    counted = clock.now()
+    take(attempts, clock, one=9)
+    attempts.forget([ONE])
+    take(attempts, clock, one=9)
+    withdraw(attempts, clock, counted)
+    assert used(attempts, clock) == {ONE: 1}
+
+
+def test_a_withdrawn_try_of_many_at_once_is_of_no_burst(
+        attempts: AttemptStore, clock: SetClock) -> None:
+    """The right one that is left alone forgets what came before it."""
+    taken(attempts, clock, 9, 3)
+    for _ in range(3):
+        attempts.settle([ONE])
+    taken(attempts, clock, 9, 2)
+    withdraw(attempts, clock)
+    attempts.clear([ONE])
+    assert used(attempts, clock) == {ONE: 0}
+
+
+def test_a_lifted_try_is_withdrawn_and_stays_lifted(
+        attempts: AttemptStore, clock: SetClock) -> None:
+    """However much longer it is lifted than its window is."""
+    attempts.lift([ONE], clock.now() + timedelta(hours=8))
+    assert take(attempts, clock, one=1) is None
+    withdraw(attempts, clock)
+    withdraw(attempts, clock)
+    assert attempts.windows([ONE], clock.now())[ONE].used == LIFTED
 
 
 def test_what_is_over_is_not_shown(

@@ -80,6 +80,38 @@ def test_sixty_tries_of_many_processes_are_as_many_as_the_budget(
         assert [windows[key].used for key in (KEY, OTHER)] == [MOST, MOST]
 
 
+def guess_and_withdraw(clock: SetClock, attempts: RedisAttempts,
+                       given: Any) -> int:
+    """Make some tries, every other one right; return how many were wrong."""
+    wrong = 0
+    for number in range(2 * TRIES):
+        now = clock.now()
+        try:
+            attempts.reserve(wanted(), now)
+        except Exhausted:
+            continue
+        if number % 2:
+            attempts.withdraw(wanted(), now)
+        else:
+            attempts.settle([KEY])
+            wrong += 1
+    return wrong
+
+
+def test_withdrawn_tries_of_many_processes_leave_the_others(
+        redis_server: RedisServer, clock: SetClock) -> None:
+    """R074, R076: what stays counted is what was not withdrawn."""
+    prepare = partial(open_redis, redis_server.url)
+    with Processes(prepare, [partial(guess_and_withdraw, clock)] * RACERS
+                   ) as racers:
+        outcomes = racers.run()
+    assert errors_of(outcomes) == []
+    attempts = RedisAttempts(redis_server.url)
+    window = attempts.windows([KEY], clock.now())[KEY]
+    attempts.close()
+    assert window.used == sum(each.value for each in outcomes) <= MOST
+
+
 def test_keys_have_our_prefix_and_expire(
         redis_server: RedisServer, clock: SetClock) -> None:
     """R082: what is over leaves the memory by itself."""
@@ -142,10 +174,10 @@ def test_a_try_is_closed_where_it_was_counted(
     is_counted(attempts, clock)
     mortal_redis.start()
     is_counted(attempts, clock)
-    attempts.withdraw([KEY])
+    attempts.withdraw(wanted(), clock.now())
     assert second.windows([KEY], clock.now())[KEY].used == 0
     assert first.windows([KEY], clock.now())[KEY].used == 1
-    attempts.withdraw([KEY])
+    attempts.withdraw(wanted(), clock.now())
     assert first.windows([KEY], clock.now())[KEY].used == 0
     first.close()
 
@@ -159,7 +191,7 @@ def test_what_cannot_be_closed_stays_counted(
     is_counted(second, clock)
     mortal_redis.kill()
     attempts.clear([KEY])
-    attempts.withdraw([KEY])
+    attempts.withdraw(wanted(), clock.now())
     attempts.forget([OTHER])
     assert second.windows([KEY], clock.now())[KEY].used == 1
     first.close()

@@ -2,7 +2,7 @@
 """How often things may be tried: the budgets, and how they are written.
 
 The defaults are for people: somebody who forgot a password tries a handful
-of times, and an office behind one address still gets in.
+of times, and of an office behind one address only what is wrong counts.
 """
 
 from datetime import timedelta

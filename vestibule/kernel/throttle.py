@@ -7,6 +7,7 @@ known counts like what is, and a refusal costs no hash.
 """
 
 import math
+from datetime import datetime
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from vestibule.base.errors import Quota, Throttled
@@ -21,18 +22,20 @@ from vestibule.store.attempt import (
 from vestibule.store.db import DB
 from vestibule.store.failure import (
     UNKNOWN_DEVICES, FailureStore, Holder)
+from vestibule.store.tables import EPOCH
 
 
 class Try(NamedTuple):
-    """A password about to be tried, counted under these keys.
+    """A password about to be tried, counted under these keys at an instant.
 
     ``own`` are the keys that a success clears, ``shared`` the others. With
     too many failures before, it is not ``allowed``: whoever made it is told
     what a wrong password is told.
     """
 
-    own: Tuple[str, ...] = ()
-    shared: Tuple[str, ...] = ()
+    own: Tuple[Wanted, ...] = ()
+    shared: Tuple[Wanted, ...] = ()
+    counted_at: datetime = EPOCH
     holder: Optional[Holder] = None
     device: str = UNKNOWN_DEVICES
     allowed: bool = True
@@ -72,29 +75,32 @@ class Throttle:
         else:
             own = self._wanted(DEVICE_LIMIT, f"{user_id} {device}")
             shared = {}
-        begun = Try(tuple(own), tuple(shared),
+        begun = Try(tuple(own.values()), tuple(shared.values()),
+                    self._db.clock.now(),
                     self.keys.holder(identifier, user_id),
                     device or UNKNOWN_DEVICES)
         with self._db.transaction():
-            self._reserve({**own, **shared})
+            self._reserve({**own, **shared}, begun.counted_at)
             return begun._replace(allowed=self._add_failure(begun))
 
     def fail(self, tried: Try) -> None:
         """Note that the password was wrong: everything stays counted."""
-        self.attempts.settle(tried.own + tried.shared)
+        self.attempts.settle(
+            [each.key for each in tried.own + tried.shared])
 
     def succeed(self, tried: Try) -> None:
         """Note that the password was right: what the user counted is over.
 
-        What an address has counted stays: otherwise whoever has one
-        password could guess others for ever (requirement R076). A known
-        device lets those in again that are not known.
+        An address gets this one try back, so that an office can sign in,
+        and no other: whoever has one password could guess others for ever
+        (requirement R076). A known device lets those in again that are not
+        known.
         """
         with self._db.transaction():
             # In the order in which ``begin`` locks the rows: those of
             # addresses, then those of identifiers, then failures.
-            self.attempts.settle(tried.shared)
-            self.attempts.clear(tried.own)
+            self.attempts.withdraw(tried.shared, tried.counted_at)
+            self.attempts.clear([each.key for each in tried.own])
             if tried.holder is not None:
                 for device in sorted({tried.device, UNKNOWN_DEVICES}):
                     self._failures.forget(tried.holder.name, device)
@@ -102,7 +108,8 @@ class Throttle:
     def withdraw(self, tried: Try) -> None:
         """Forget a try that was counted and then could not be made."""
         with self._db.transaction():
-            self.attempts.withdraw(tried.own + tried.shared)
+            self.attempts.withdraw(
+                tried.own + tried.shared, tried.counted_at)
             if tried.holder is not None and tried.allowed:
                 self._failures.give_back(tried.holder, tried.device)
 
@@ -161,11 +168,10 @@ class Throttle:
         for name, subject in subjects.items():
             wanted.update(self._wanted(name, subject))
         if wanted:
-            self._reserve(wanted)
+            self._reserve(wanted, self._db.clock.now())
 
-    def _reserve(self, wanted: Dict[str, Wanted]) -> None:
+    def _reserve(self, wanted: Dict[str, Wanted], now: datetime) -> None:
         """Count a try under all of these, or raise ``Throttled``."""
-        now = self._db.clock.now()
         try:
             self.attempts.reserve(list(wanted.values()), now)
         except Exhausted as exhausted:

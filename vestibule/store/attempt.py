@@ -52,8 +52,10 @@ UPDATE attempts SET
 WHERE key = :key AND (ends_at <= :now OR count < :most)""")
 SETTLE = text("UPDATE attempts SET open = open - 1 "
               "WHERE key = :key AND open > 0")
-WITHDRAW = text("UPDATE attempts SET open = open - 1, count = count - 1, "
-                "burst = burst - 1 WHERE key = :key AND open > 0")
+# A window that began since the try was counted ends later than this.
+WITHDRAW = text("""
+UPDATE attempts SET open = open - 1, count = count - 1, burst = burst - 1
+WHERE key = :key AND open > 0 AND (ends_at <= :latest OR count < 0)""")
 CLEAR = text("""
 UPDATE attempts SET
     open = open - 1,
@@ -121,8 +123,14 @@ class AttemptStore:
         """
         raise NotImplementedError
 
-    def withdraw(self, keys: Sequence[str]) -> None:
-        """Forget a try that was counted and then not made."""
+    def withdraw(self, wanted: Sequence[Wanted],
+                 counted_at: datetime) -> None:
+        """Forget one try that was counted then, and no other.
+
+        A window that began since is left alone: what it has counted is not
+        this try. Else those who let many tries hang over the end of one
+        window had as many more in the next.
+        """
         raise NotImplementedError
 
     def windows(self, keys: Sequence[str],
@@ -168,15 +176,19 @@ class DatabaseAttempts(AttemptStore):
 
     def settle(self, keys: Sequence[str]) -> None:
         """Note that a try was wrong; see ``AttemptStore``."""
-        self._close(SETTLE, keys)
+        self._close(SETTLE, [{"key": key} for key in keys])
 
     def clear(self, keys: Sequence[str]) -> None:
         """Note that a try was right; see ``AttemptStore``."""
-        self._close(CLEAR, keys)
+        self._close(CLEAR, [{"key": key} for key in keys])
 
-    def withdraw(self, keys: Sequence[str]) -> None:
-        """Forget a try that was not made; see ``AttemptStore``."""
-        self._close(WITHDRAW, keys)
+    def withdraw(self, wanted: Sequence[Wanted],
+                 counted_at: datetime) -> None:
+        """Forget a try that was counted then; see ``AttemptStore``."""
+        self._close(WITHDRAW, [{
+            "key": each.key,
+            "latest": to_microseconds(counted_at + each.budget.window)}
+            for each in wanted])
 
     def windows(self, keys: Sequence[str],
                 now: datetime) -> Dict[str, Window]:
@@ -249,8 +261,9 @@ class DatabaseAttempts(AttemptStore):
                               synchronize_session=False))
         return bool(lifted)
 
-    def _close(self, statement: Any, keys: Sequence[str]) -> None:
+    def _close(self, statement: Any,
+               tries: Sequence[Dict[str, Any]]) -> None:
         """Close one open try under each key, in their order."""
         with self._db.transaction() as work:
-            for key in sorted(keys):
-                work.execute(statement, {"key": key})
+            for values in sorted(tries, key=lambda each: each["key"]):
+                work.execute(statement, values)

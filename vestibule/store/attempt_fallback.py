@@ -61,9 +61,15 @@ class FallbackAttempts(AttemptStore):
         """Note that a try was right; see ``AttemptStore``."""
         self._close(keys, self._first.clear, self._second.clear)
 
-    def withdraw(self, keys: Sequence[str]) -> None:
-        """Forget a try that was not made; see ``AttemptStore``."""
-        self._close(keys, self._first.withdraw, self._second.withdraw)
+    def withdraw(self, wanted: Sequence[Wanted],
+                 counted_at: datetime) -> None:
+        """Forget a try that was counted then; see ``AttemptStore``."""
+        by_key = {each.key: each for each in wanted}
+        at_first, at_second = (
+            lambda keys, place=place: place.withdraw(
+                [by_key[key] for key in keys], counted_at)
+            for place in (self._first, self._second))
+        self._close(list(by_key), at_first, at_second)
 
     def windows(self, keys: Sequence[str],
                 now: datetime) -> Dict[str, Window]:

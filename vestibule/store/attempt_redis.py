@@ -70,10 +70,20 @@ for _, key in ipairs(KEYS) do
         if ARGV[1] == 'clear' and tonumber(held[2]) >= 0 then
             local left = tonumber(held[3]) > 1 and held[3] or 0
             redis.call('HMSET', key, 'count', left, 'burst', left)
-        elseif ARGV[1] == 'withdraw' then
-            redis.call('HINCRBY', key, 'count', -1)
-            redis.call('HINCRBY', key, 'burst', -1)
         end
+    end
+end
+return {}
+"""
+# A window that began since the try was counted ends later than is said.
+WITHDRAW = """
+for i, key in ipairs(KEYS) do
+    local held = redis.call('HMGET', key, 'open', 'count', 'ends_at')
+    if tonumber(held[1] or '0') > 0 and (tonumber(held[2]) < 0
+            or tonumber(held[3]) <= tonumber(ARGV[i])) then
+        redis.call('HINCRBY', key, 'open', -1)
+        redis.call('HINCRBY', key, 'count', -1)
+        redis.call('HINCRBY', key, 'burst', -1)
     end
 end
 return {}
@@ -133,10 +143,10 @@ class RedisAttempts(AttemptStore):
             # Older ones would take anybody's certificate.
             options.update(ssl_cert_reqs="required", ssl_check_hostname=True)
         self._client = redis.Redis.from_url(url, **options)
-        (self._reserve, self._close, self._windows, self._forget,
-         self._lift) = (
-            self._client.register_script(script)
-            for script in (RESERVE, CLOSE, WINDOWS, FORGET, LIFT))
+        (self._reserve, self._close, self._withdraw, self._windows,
+         self._forget, self._lift) = (
+            self._client.register_script(script) for script in (
+                RESERVE, CLOSE, WITHDRAW, WINDOWS, FORGET, LIFT))
 
     def reserve(self, wanted: Sequence[Wanted], now: datetime) -> None:
         """Count a try under every key; see ``AttemptStore``."""
@@ -160,9 +170,12 @@ class RedisAttempts(AttemptStore):
         """Note that a try was right; see ``AttemptStore``."""
         self._run(self._close, keys, ["clear"])
 
-    def withdraw(self, keys: Sequence[str]) -> None:
-        """Forget a try that was not made; see ``AttemptStore``."""
-        self._run(self._close, keys, ["withdraw"])
+    def withdraw(self, wanted: Sequence[Wanted],
+                 counted_at: datetime) -> None:
+        """Forget a try that was counted then; see ``AttemptStore``."""
+        self._run(self._withdraw, [each.key for each in wanted], [
+            to_microseconds(counted_at + each.budget.window)
+            for each in wanted])
 
     def windows(self, keys: Sequence[str],
                 now: datetime) -> Dict[str, Window]:
