@@ -40,12 +40,13 @@ def statuses(service: Service, email: str, password: str = "wrong",
 
     def guess() -> None:
         """Send this thread's share of the guesses."""
-        for _ in range(count // THREADS):
+        for _ in range(count // workers):
             found.append(service.request(
                 "POST", "/sessions",
                 {"email": email, "password": password}).status)
 
-    threads = [threading.Thread(target=guess) for _ in range(THREADS)]
+    workers = min(THREADS, count)
+    threads = [threading.Thread(target=guess) for _ in range(workers)]
     for thread in threads:
         thread.start()
     for thread in threads:
