@@ -11,6 +11,8 @@ from tests.support.builders import count
 from vestibule.base.limits import Limits
 from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
+from vestibule.kernel.outbox import (
+    ALREADY_REGISTERED_LETTER, MOST_WARNINGS, PASSWORD_CHANGED_LETTER)
 from vestibule.kernel.throttle import Throttle
 from vestibule.store.event import Event
 
@@ -218,6 +220,18 @@ def test_letters_to_one_box_are_shown_and_reset(
         asking.request_reset(NOBODY)
     assert count(asking.db, "letters") == 10
     assert shown(environ, "--user", NOBODY)["mail_box"]["used"] == 5
+
+
+def test_of_letters_those_that_anybody_can_cause_are_shown(
+        environ: Dict[str, str], asking: Auth) -> None:
+    """And each with its own limit: of a warning one is enough."""
+    asking.outbox.write(PASSWORD_CHANGED_LETTER, ADA)
+    for _ in range(2):
+        asking.outbox.write_sparingly(
+            ALREADY_REGISTERED_LETTER, ADA, most=MOST_WARNINGS)
+    (use,) = shown(environ, "--user", ADA).values()
+    assert (use["kind"], use["used"], use["most"], use["state"]) == (
+        "already_registered", 1, 1, "shut out")
 
 
 def test_letters_to_one_box_are_lifted(

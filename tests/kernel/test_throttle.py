@@ -205,6 +205,31 @@ def test_what_can_be_no_password_is_counted(
         assert outcome(auth, email) == THROTTLED
 
 
+def test_a_known_device_needs_no_other_budget(
+        auth: Auth, bob: User) -> None:
+    """R077: it gets in from an address that has none left, and uses none.
+    """
+    device = auth.throttle.devices.remember(None, bob.id)
+    for number in range(50):
+        outcome(auth, f"user{number}@example.com")
+    assert outcome(auth) == THROTTLED
+    before = [use for use in used(auth, bob) if use.device is None]
+    known = at(HERE.ip, device)
+    assert outcome(auth, password="a guess", origin=known) == REFUSED
+    assert [use for use in used(auth, bob) if use.device is None] == before
+    assert outcome(auth, origin=known) == IN
+
+
+def test_a_new_password_gives_an_identifier_its_tries_back(
+        auth: Auth, bob: User) -> None:
+    """R077: and an address none."""
+    outcomes(auth, 10, password="a guess")
+    assert outcome(auth) == THROTTLED
+    auth.update_password(auth.get_reset_password_token(EMAIL), PASSWORD)
+    assert [use.used for use in used(auth, bob)] == [10]
+    assert outcome(auth) == IN
+
+
 def test_what_can_be_no_address_is_counted(auth: Auth) -> None:
     """R089: by address and by what was typed."""
     assert outcomes(auth, 10, email="bob\0@example.com") == REFUSED

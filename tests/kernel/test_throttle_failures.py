@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A hundred wrong passwords in a row, and the ways out of that."""
 
+import re
 from typing import Callable, List
 
 import pytest
@@ -12,12 +13,13 @@ from tests.support.limited import (
     HERE, IN, REFUSED, THROTTLED, at, limited, limited_processes, outcome,
     outcomes)
 from tests.support.recovery import events_of
-from vestibule.base.errors import Forbidden, Throttled
+from vestibule.base.errors import Forbidden, Throttled, Unavailable
 from vestibule.base.limits import DEFAULTS, QUARTER, Budget
 from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.throttle_desk import ThrottleDesk, Whose
 from vestibule.store.db import DB, User
+from vestibule.store.failure import FailureStore
 from vestibule.store.session import FoundSession
 
 WIDE = Budget(1000000, QUARTER)
@@ -105,6 +107,22 @@ def test_there_are_ways_out(auth: Auth, bob: User,
     assert outcome(auth) == IN
 
 
+def test_a_try_that_was_not_let_gives_no_failure_back(
+        auth: Auth, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R072: it was not counted, since there was no room for it."""
+    shut(auth)
+
+    def unsound() -> None:
+        """Say that the pepper is not the right one."""
+        raise Unavailable()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(auth.passwords.peppers, "require_sound", unsound)
+        with pytest.raises(Unavailable):
+            auth.authenticate(EMAIL, PASSWORD, HERE)
+    assert outcome(auth) == REFUSED
+
+
 def test_a_known_device_has_failures_of_its_own(
         auth: Auth, bob: User, device: Origin) -> None:
     """R077: strangers do not shut it, and it does not shut strangers."""
@@ -175,5 +193,8 @@ def test_failures_of_nobody_are_bounded(auth: Auth) -> None:
     """R082: they fall into slots, and name nobody."""
     outcomes(auth, MOST + 3, email=STRANGER)
     assert count(auth.db, "failures") == 1
+    holder = auth.throttle.keys.holder(STRANGER, None)
+    assert re.fullmatch("nobody [0-9a-f]{5}", holder.name)
+    assert FailureStore(auth.db).of_user(holder.name)
     make_user(auth, STRANGER)
     assert outcome(auth, STRANGER) == IN

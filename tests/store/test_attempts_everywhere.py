@@ -130,6 +130,26 @@ def test_no_more_tries_are_closed_than_are_open(
     assert used(attempts, clock) == {ONE: 2}
 
 
+def test_a_try_that_was_closed_twice_opens_no_other(
+        attempts: AttemptStore, clock: SetClock) -> None:
+    """The next one comes by itself, and a right one forgets what was."""
+    taken(attempts, clock, 5, 2)
+    for _ in range(3):
+        attempts.settle([ONE])
+    take(attempts, clock, one=5)
+    attempts.clear([ONE])
+    assert used(attempts, clock) == {ONE: 0}
+
+
+def test_of_two_at_once_the_right_one_forgets_neither(
+        attempts: AttemptStore, clock: SetClock) -> None:
+    """R073: many are two already."""
+    taken(attempts, clock, 5, 2)
+    attempts.settle([ONE])
+    attempts.clear([ONE])
+    assert used(attempts, clock) == {ONE: 2}
+
+
 def test_a_withdrawn_try_was_never_counted(
         attempts: AttemptStore, clock: SetClock) -> None:
     """There is room for another one in the same window."""

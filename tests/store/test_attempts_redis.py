@@ -123,6 +123,16 @@ def test_keys_have_our_prefix_and_expire(
     assert redis_server.command("DBSIZE") == b":1\r\n"
 
 
+def test_a_lifted_key_stays_until_its_end(
+        redis_server: RedisServer, clock: SetClock) -> None:
+    """It is longer lifted than the window lasts that was there before."""
+    attempts = RedisAttempts(redis_server.url)
+    is_counted(attempts, clock)
+    attempts.lift([KEY], clock.now() + timedelta(hours=8))
+    attempts.close()
+    assert redis_server.command("PTTL", PREFIX + KEY) == b":-1\r\n"
+
+
 def test_a_restarted_server_is_given_its_scripts_again(
         mortal_redis: RedisServer, clock: SetClock) -> None:
     """R139: a kept connection that is dead is no outage."""
