@@ -2,18 +2,21 @@
 """The table of failures: what is counted, given back, and taken away."""
 
 from datetime import timedelta
-from typing import List, Tuple
+from functools import partial
+from typing import Any, List, Tuple
 
 import pytest
 
 from tests.support.builders import HASH, count
 from tests.support.clock import SetClock
+from tests.support.processes import Processes, errors_of
 from vestibule.store.db import DB
 from vestibule.store.failure import (
     UNKNOWN_DEVICES, FailureStore, Holder)
 
 NOBODY = Holder("nobody 0a1b2")
 YEAR = timedelta(days=365)
+RACERS = 6
 
 
 @pytest.fixture
@@ -115,3 +118,28 @@ def test_of_many_devices_the_last_are_kept(
     assert counted(failures, ada) == [
         (UNKNOWN_DEVICES, 1), ("device 0", 2), ("device 4", 1)]
     assert count(db, "failures") == 5
+
+
+def add_one(failures: FailureStore, most: Any) -> bool:
+    """Count a failure of nobody."""
+    return failures.add(NOBODY, UNKNOWN_DEVICES, most)
+
+
+def open_store(database_url: str) -> FailureStore:
+    """Return the store of a process of its own."""
+    return FailureStore(DB(database_url))
+
+
+def test_failures_at_one_instant_are_counted_exactly(
+        database_url: str) -> None:
+    """R072: also where all of them find no row."""
+    DB(database_url).close()
+    with Processes(partial(open_store, database_url),
+                   [add_one] * RACERS) as racers:
+        for _ in range(5):
+            outcomes = racers.run(RACERS - 2)
+            assert errors_of(outcomes) == []
+            assert sum(each.value for each in outcomes) == RACERS - 2
+            db = DB(database_url)
+            FailureStore(db).forget(NOBODY.name)
+            db.close()
