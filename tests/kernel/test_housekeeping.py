@@ -9,10 +9,13 @@ import pytest
 from sqlalchemy import event
 
 from tests.support.clock import SetClock
+from vestibule.base.limits import DEFAULTS
+from vestibule.base.origin import Origin
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.housekeeping import (
     LETTERS_KEPT, MOST_DEVICES, Housekeeping)
 from vestibule.kernel.one_time_tokens import RESET
+from vestibule.kernel.throttle import Throttle
 from vestibule.store.db import DB
 from vestibule.store.failure import (
     UNKNOWN_DEVICES, FailureStore, Holder)
@@ -223,3 +226,14 @@ def test_failures_of_devices_come_to_an_end(
     assert keeping.purge(threading.Event()) == MOST_DEVICES
     assert [each.device for each in failures.of_user(user.id)] == [
         UNKNOWN_DEVICES]
+
+
+def test_tries_whose_window_is_over_are_removed(
+        db: DB, keeping: Housekeeping, clock: SetClock) -> None:
+    """R082: and not before, so that nobody gains a try."""
+    throttle = Throttle(db, "a key for tests", DEFAULTS)
+    throttle.count_code("bob@example.com", Origin(None, None, "a-request"))
+    clock.advance(minutes=14)
+    assert keeping.purge(threading.Event()) == 0
+    clock.advance(minutes=1)
+    assert keeping.purge(threading.Event()) == 2

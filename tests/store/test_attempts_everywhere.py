@@ -6,6 +6,7 @@ from typing import Dict, Iterator, List, Optional
 
 import pytest
 
+from tests.support.builders import count
 from tests.support.clock import SetClock
 from tests.support.redis_server import RedisServer
 from vestibule.base.limits import Budget
@@ -262,3 +263,21 @@ def test_a_lifted_key_lets_all_through_until_its_end(
     assert take(attempts, clock, one=1) is None
     clock.advance(hours=8)
     assert taken(attempts, clock, 1, 2) == [True, False]
+
+
+def test_windows_that_are_over_are_removed(db: DB, clock: SetClock) -> None:
+    """R082: in batches; what still counts, or is lifted, stays."""
+    attempts = DatabaseAttempts(db)
+    for number in range(3):
+        attempts.reserve(
+            [Wanted(f"code_address:{number}", Budget(9, SHORT))],
+            clock.now())
+    take(attempts, clock, other=9)
+    attempts.lift([ONE], clock.now() + timedelta(hours=8))
+    assert attempts.purge(clock.now(), 9) == 0
+    clock.advance(minutes=15)
+    assert [attempts.purge(clock.now(), 2) for _ in range(3)] == [2, 1, 0]
+    assert used(attempts, clock)[OTHER] == 1
+    clock.advance(hours=8)
+    assert attempts.purge(clock.now(), 9) == 2
+    assert count(db, "attempts") == 0
