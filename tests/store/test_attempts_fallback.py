@@ -2,7 +2,7 @@
 """Which of two places is asked, and told, while the first comes and goes."""
 
 from datetime import datetime, timedelta
-from typing import Dict, List, Sequence
+from typing import Dict, Iterator, List, Sequence
 
 import pytest
 
@@ -78,9 +78,11 @@ def fixture_second(db: DB) -> DatabaseAttempts:
 
 
 @pytest.fixture(name="first")
-def fixture_first() -> Place:
+def fixture_first() -> Iterator[Place]:
     """Return the place that is asked first, with a table of its own."""
-    return Place(DatabaseAttempts(DB("sqlite://")))
+    db = DB("sqlite://")
+    yield Place(DatabaseAttempts(db))
+    db.close()
 
 
 def take(attempts: AttemptStore, clock: SetClock, most: int = 9) -> bool:
