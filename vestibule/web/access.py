@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 from flask import Flask, request
 
 from vestibule.base.config import Settings
+from vestibule.web.asked import METHODS, OTHER_METHOD
 from vestibule.web.context import address_of, request_id_of
 
 RULE_KEY = "vestibule.rule"
@@ -16,7 +17,6 @@ RULE_KEY = "vestibule.rule"
 FREQUENT = frozenset(["/session/check", "/profile", "/session"])
 HEALTH = "/health/"
 LONGEST_PATH = 200
-LONGEST_METHOD = 20
 # Whoever mistypes a link may have its token in the path, or an address.
 TYPED = re.compile(r"[^/]*@[^/]*|[A-Za-z0-9_.~+=-]{20,}")
 logger = logging.getLogger("vestibule.access")
@@ -63,7 +63,9 @@ def _log(environ: Dict[str, Any], settings: Settings,
     No query, header or body is in it, and no id that stands in a path that
     we know (requirement R117).
     """
-    method = environ["REQUEST_METHOD"][:LONGEST_METHOD]
+    method = environ["REQUEST_METHOD"]
+    if method not in METHODS:
+        method = OTHER_METHOD
     path = environ.get(RULE_KEY) or _masked(environ.get("PATH_INFO", ""))
     if status is not None and 200 <= status < 300 and _is_frequent(
             method, path):
