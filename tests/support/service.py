@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 from typing import (
     Any, Callable, Dict, List, NamedTuple, Optional, Sequence)
@@ -17,7 +17,7 @@ from tests.support.postgresql import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
-# Longer than what Gunicorn gives its workers to end.
+# Longer than what the service gives its processes to end.
 STOP_SECONDS = 40
 SERVE = (sys.executable, "-m", "vestibule", "serve")
 
@@ -26,7 +26,8 @@ class Reply(NamedTuple):
     """What the service answered."""
 
     status: int
-    headers: Dict[str, str]
+    # By names in any case; of several of a name the first counts.
+    headers: HTTPMessage
     text: str
 
     @property
@@ -133,8 +134,7 @@ class Service:
         try:
             connection.request(method, path, payload, sent)
             answer = connection.getresponse()
-            # Of several of a name the first counts: the session's cookie.
-            return Reply(answer.status, dict(reversed(answer.getheaders())),
+            return Reply(answer.status, answer.headers,
                          answer.read().decode("utf-8"))
         finally:
             connection.close()

@@ -19,7 +19,9 @@ MAY_IMPORT: Dict[str, Tuple[str, ...]] = {
     "features": ("base", "store", "mail", "kernel", "web"),
 }
 # The top of the house may import everything; `""` is the package itself.
-ENTRY_POINTS = ("", "__main__", "app", "cli", "server")
+ENTRY_POINTS = (
+    "", "__main__", "app", "cli", "server", "serving", "gunicorn_server",
+    "granian_server", "granian_request")
 WITHOUT_PYTHON = ("templates", "static")
 
 SQLALCHEMY_ROOMS = re.compile(
