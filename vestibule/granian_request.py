@@ -78,6 +78,10 @@ class Requests:
         answer = _Answer(watcher, is_last)
         answer.send(self._application(environ, answer.start))
 
+    def awaits(self, body: "_Body") -> bool:
+        """Say whether a body is still awaited."""
+        return body in self._awaited
+
     def settle(self, body: "_Body") -> bool:
         """Say whether a body is still awaited, and await it no longer.
 
@@ -110,29 +114,35 @@ class _Body:
 
     def await_more(self) -> None:
         """Ask for what comes next, and return before it is here."""
-        self._pending = self._watcher.proto.receive()
-        self._pending.add_done_callback(self._take)
+        pending = self._pending = self._watcher.proto.receive()
+        pending.add_done_callback(self._take)
 
     def expire(self) -> None:
         """Refuse the request: its body has taken too long."""
         try:
+            pending, self._pending = self._pending, None
             refuse(self._watcher, 408)
-            self._pending.cancel()
+            if pending is not None:
+                pending.cancel()
         except BaseException as error:
             give_up(self._watcher, error)
 
     def _take(self, pending: Any) -> None:
         """Take what has come; with all of it, answer the request.
 
-        A body that ends early is the application's to refuse.
+        A body that ends early is the application's to refuse. What granian
+        is waiting for knows us, so that we must not know it for longer: no
+        garbage collector would see that circle.
         """
         try:
+            self._pending = None
             if pending.cancelled():
                 return
             message = pending.result()
             self._read += message.get("body", b"")
             if message.get("more_body") and len(self._read) < self._length:
-                self.await_more()
+                if self._requests.awaits(self):
+                    self.await_more()
             elif self._requests.settle(self):
                 self._requests.answer(
                     self._watcher, self._environ, bytes(self._read), False)

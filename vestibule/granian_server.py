@@ -80,7 +80,7 @@ class GranianWorker(Worker):
                 AtOnce(), None, None, None, None)
             scheduler._schedule_fn = requests.take
             self._serves = True
-            self._reader().serve_mtr(scheduler, AtOnce(), stop)
+            self._reader().serve_str(scheduler, AtOnce(), stop)
         except BaseException as error:
             self._serves = False
             logger.critical("A worker cannot start.", exc_info=error)

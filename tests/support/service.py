@@ -91,20 +91,33 @@ class Service:
         with socket.create_connection(("127.0.0.1", self.port)):
             return True
 
+    @property
+    def pid(self) -> int:
+        """The id of its first process, which starts the others."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def workers(self) -> List[int]:
+        """The ids of the processes that answer requests."""
+        told = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(word) for word in told.split()]
+
     def kill(self) -> None:
         """End all its processes at once, as a loss of power would."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(START_SECONDS)
 
-    def terminate(self, patience: float = STOP_SECONDS) -> int:
+    def terminate(self, patience: float = STOP_SECONDS,
+                  by: int = signal.SIGTERM) -> int:
         """Ask it to stop, and return its exit status.
 
         Where it has not stopped after so many seconds, what its threads are
         at goes to the log, which is shown.
         """
         assert self._process is not None
-        self._process.terminate()
+        self._process.send_signal(by)
         try:
             return self._process.wait(patience)
         except subprocess.TimeoutExpired:
