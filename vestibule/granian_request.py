@@ -9,7 +9,6 @@ so that is what this makes a WSGI application's environ of.
 
 import io
 import logging
-import os
 import time
 from functools import lru_cache
 from typing import Any, Dict, Iterator, List, Optional, Tuple
@@ -44,7 +43,6 @@ class Requests:
     def __init__(self, application: WSGI) -> None:
         """Hand all requests to this application."""
         self._application = application
-        self._nowhere = open(os.devnull, "w")
         # Whose bodies are awaited, and until when.
         self._awaited: Dict["_Body", float] = {}
 
@@ -74,7 +72,8 @@ class Requests:
                is_last: bool) -> None:
         """Have the application answer, and send what it says."""
         environ["wsgi.input"] = io.BytesIO(body)
-        environ["wsgi.errors"] = self._nowhere
+        # Nobody reads it: whoever has something to say logs it.
+        environ["wsgi.errors"] = io.StringIO()
         answer = _Answer(watcher, is_last)
         answer.send(self._application(environ, answer.start))
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The processes of a service: how they start, die, and are told to stop."""
 
+import json
 import os
 import signal
 import sys
@@ -75,7 +76,7 @@ def is_gone(process: int) -> bool:
 
 
 def test_the_service_says_who_serves(service: Service) -> None:
-    """granian wherever it is installed, and nobody has to choose."""
+    """Wherever granian is installed it does, and nobody has to choose."""
     service.start()
     said = service.log.read_text("utf-8")
     expected = granian_server.NAME or gunicorn_server.NAME
@@ -170,3 +171,29 @@ def work(service: Service) -> float:
             ")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(granian_server.NAME is None, reason="without granian")
+def test_a_server_that_cannot_start_ends_the_service(
+        environ: Dict[str, str], tmp_path: Path) -> None:
+    """R119: with its reason in one line, instead of trying for ever."""
+    service = Service(environ, tmp_path, (sys.executable, "-c", UNABLE))
+    with pytest.raises(AssertionError, match="did not start"):
+        service.start()
+    lines = service.log.read_text("utf-8").splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [each["message"] for each in told if each["level"] == "critical"
+            ][:1] == ["A worker cannot start."]
+    assert "a secret" not in "".join(lines)
+
+
+UNABLE = """
+import json
+import os
+from vestibule import granian_server, server
+from vestibule.base.config import load
+def fail(worker):
+    raise TypeError("a " + "secret")
+granian_server.GranianWorker._reader = fail
+server.serve(load(os.environ).settings)
+"""

@@ -62,7 +62,7 @@ class Line:
 
     def answer(self) -> Tuple[bytes, List[bytes]]:
         """Read the head of the next answer: its first line, and the rest."""
-        lines = []
+        lines: List[bytes] = []
         while True:
             line = self._file.readline().rstrip(b"\r\n")
             if not line:
@@ -192,7 +192,8 @@ def test_a_connection_takes_one_request_after_the_other(
 
 
 def test_a_client_is_told_to_continue(service: Service) -> None:
-    """curl waits for it before it sends a body of some size."""
+    """Programs like curl wait for it before they send a body of some size.
+    """
     line = Line(service.port)
     line.socket.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
                         b"Expect: 100-continue\r\n\r\n")

@@ -2,8 +2,8 @@
 """Raw bytes for a running service: what HTTP clients would never send.
 
 Who reads them first is granian or Gunicorn, and not even Gunicorn's versions
-agree on all of it: where a request has several statuses here, each is a refusal
-that will do.
+agree on all of it: where a request has several statuses here, each is a
+refusal that will do.
 """
 
 import socket
@@ -80,7 +80,8 @@ REQUESTS = (
         b"Content_Length: 5\r\n"),
     Raw("a path from a header", b"GET /profile HTTP/1.1", (403,),
         b"Script_Name: /profile\r\nPath_Info: /\r\n"),
-    Raw("a length and chunks", POST, (400, 411), JSON + LENGTH + CHUNKED, BODY),
+    Raw("a length and chunks", POST, (400, 411), JSON + LENGTH + CHUNKED,
+        BODY),
     Raw("chunks", POST, (411,), JSON + CHUNKED, b"2\r\n{}\r\n0\r\n\r\n"),
     Raw("endless chunks", POST, (411,), JSON + CHUNKED,
         b"fffffff\r\n" + b"a" * 50000),

@@ -17,7 +17,7 @@ import pytest
 from tests.support.service import Service
 from vestibule.granian_server import NAME
 
-# Heads and bodies have little time, and one answer is too large for any buffer.
+# Heads and bodies have little time; one answer is too large for any buffer.
 SLOW = """
 import os
 from vestibule import granian_request, granian_server, server
