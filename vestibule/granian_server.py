@@ -52,6 +52,8 @@ class GranianWorker(Worker):
             requests.expire()
             self._wait()
         stop.set()
+        for listener in self.sockets:
+            listener.close()
         until = time.monotonic() + GRACE_SECONDS
         while not ended.wait(TICK_SECONDS) and time.monotonic() < until:
             self.notify()

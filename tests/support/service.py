@@ -68,7 +68,7 @@ class Service:
 
     def start_listening(self) -> None:
         """Start it and wait until its port is open, and no longer."""
-        self.start_up_to(self._is_open)
+        self.start_up_to(self.is_open)
 
     def start_up_to(self, point: Callable[[], bool]) -> None:
         """Start it and wait until it has come to this point."""
@@ -86,10 +86,14 @@ class Service:
                 time.sleep(0.05)
         raise AssertionError(f"it did not start: {self.log.read_text()}")
 
-    def _is_open(self) -> bool:
-        """Say whether somebody listens; raises ``OSError`` otherwise."""
-        with socket.create_connection(("127.0.0.1", self.port)):
-            return True
+    def is_open(self) -> bool:
+        """Say whether somebody listens."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port)):
+                return True
+        except OSError:
+            time.sleep(0.05)
+            return False
 
     @property
     def pid(self) -> int:
@@ -116,8 +120,12 @@ class Service:
         Where it has not stopped after so many seconds, what its threads are
         at goes to the log, which is shown.
         """
+        os.kill(self.pid, by)
+        return self.wait(patience)
+
+    def wait(self, patience: float) -> int:
+        """Wait until it has stopped, and return its exit status."""
         assert self._process is not None
-        self._process.send_signal(by)
         try:
             return self._process.wait(patience)
         except subprocess.TimeoutExpired:
