@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""The services that people build today, each as its makers recommend."""

@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""A peer on django-allauth, headless, with its two kinds of clients."""
