@@ -8,7 +8,7 @@ ARGS ?=
 export PYTHON STACK
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz lock clean
+.PHONY: help run test check fuzz bench lock clean
 
 help:
 	@echo 'make run      start the service on http://127.0.0.1:5000, with the'
@@ -16,6 +16,7 @@ help:
 	@echo 'make test     run the tests'
 	@echo 'make check    check style, types and architecture'
 	@echo 'make fuzz     look for faults at length, with requests made up'
+	@echo 'make bench    measure speed here, in three minutes once it is built'
 	@echo 'make lock     make the locks anew (needs uv)'
 	@echo 'make clean    remove what the other targets made, but no database'
 	@echo
@@ -38,9 +39,12 @@ check:
 fuzz:
 	@exec tools/with-venv dev python -m tools.fuzz $(ARGS)
 
+bench:
+	@exec $(PYTHON) -m benchmarks quick $(ARGS)
+
 lock:
 	@exec tools/lock $(ARGS)
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .hypothesis build dist *.egg-info
-	find vestibule tests tools -name __pycache__ -prune -exec rm -rf {} +
+	find vestibule tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
