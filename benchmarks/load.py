@@ -193,7 +193,7 @@ async def _ask_steadily(port: int, steady: Steady, until: float,
     began = time.perf_counter()
     raws = [request.encoded(port) for request in steady.requests]
     tasks = []
-    for number in range(int((until - began) * steady.rate)):
+    for number in range(round((until - began) * steady.rate)):
         due = began + number / steady.rate
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         tasks.append(asyncio.ensure_future(

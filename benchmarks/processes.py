@@ -65,12 +65,12 @@ def wait_for_port(process: "Process[bytes]", port: int) -> None:
     raise DidNotStart(f"it does not listen after {START_SECONDS:.0f} s")
 
 
-def stop(process: "Process[bytes]") -> None:
+def stop(process: "Process[bytes]", patience: float = STOP_SECONDS) -> None:
     """Ask a program that we started to end, then end its whole group."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
+            process.wait(patience)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(STOP_SECONDS)
