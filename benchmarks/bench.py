@@ -14,7 +14,7 @@ from benchmarks.postgres import Postgres, PostgresError, server_programs
 from benchmarks.processes import (
     LOOPBACK, Command, DidNotStart, free_port, start, stop, wait_for_port)
 from benchmarks.progress import Progress
-from benchmarks.results import LEFT_OUT, Results
+from benchmarks.results import LEFT_OUT, STARTED, Results
 from benchmarks.running import People, Wrong, open_sessions, running
 from benchmarks.http_client import BROKEN
 from benchmarks.subject import Site, Subject, plain_environ
@@ -75,8 +75,8 @@ class Bench:
             if isinstance(subject, BcryptAlone):
                 for step in steps(subject, self._form):
                     self._say(number, subject, step)
-                    rate = subject.rate(self._site, step.seconds)
-                    self._keep(number, subject, step, logins_per_s=rate)
+                    self._keep(number, subject, step,
+                               **subject.rates(self._site, step.seconds))
             else:
                 self._take(number, subject, people,
                            steps(subject, self._form))
@@ -89,6 +89,8 @@ class Bench:
         Only it runs then: no other service, idle or not, takes its cores.
         """
         with running(self._site, subject, people) as service:
+            self._results.add(STARTED, subject.name, round=number,
+                              printed=service.printed())
             for step in chosen:
                 self._say(number, subject, step)
                 service.verify()

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from benchmarks.figures import median
 
-RUN, LEFT_OUT = "run", "left-out"
+RUN, STARTED, LEFT_OUT = "run", "started", "left-out"
 
 
 class Results:

@@ -14,6 +14,7 @@ from benchmarks.processes import (
     Process, cpu_seconds, free_port, memory_mib, start, stop, wait_for_port)
 from benchmarks.subject import COST, OPENING_COST, Site, Subject, email
 
+PRINTED_LINES = 8
 # What may go wrong of all checks before a figure means nothing.
 MOST_BAD = 0.001
 # Some send people who have no session to a page instead of saying 401.
@@ -52,6 +53,12 @@ class Running:
         self._site, self._subject, self._people = site, subject, people
         self._process, self._port = process, port
 
+    def printed(self) -> List[str]:
+        """Return the last lines that the service wrote, such as its server.
+        """
+        text = self._subject.log(self._site).read_text("utf-8", "replace")
+        return text.splitlines()[-PRINTED_LINES:]
+
     def verify(self) -> None:
         """See that each session is its own user's, and none is nobody's.
 
@@ -85,8 +92,12 @@ class Running:
         return {**found, "pss_mib": memory_mib(self._process.pid)}
 
     def log_in(self, seconds: float) -> Dict[str, Any]:
-        """Return how many logins a second there can be."""
-        return logins(self._port, self._login, LOGIN_CLIENTS, seconds)
+        """Return how many logins a second there can be, at what cost."""
+        before = self._cpu()
+        found = logins(self._port, self._login, LOGIN_CLIENTS, seconds)
+        spent = self._cpu() - before
+        found["per_core"] = found["logins"] / spent if spent else None
+        return found
 
     def flood(self, clients: int, seconds: float) -> Dict[str, Any]:
         """Return how checks at fixed times fare while clients log in.
