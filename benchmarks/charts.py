@@ -6,6 +6,7 @@ write to; nothing else of the benchmarks needs matplotlib.
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any, Dict, List
@@ -41,6 +42,7 @@ def draw(chart: Dict[str, Any], folder: Path) -> None:
     axes.invert_yaxis()
     if max(values) > MOST_TIMES * min(values) > 0:
         axes.set_xscale("log")
+        axes.set_xlim(left=10 ** math.floor(math.log10(min(values) / 2)))
         axes.set_xlabel(f"{chart['unit']} (each step is ten times more)")
     else:
         axes.set_xlabel(chart["unit"])

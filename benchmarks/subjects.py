@@ -96,7 +96,7 @@ SUBJECTS: Tuple[Subject, ...] = (
         session=cookies("better-auth.session_token"),
         more_rows=MORE_BETTER_SESSIONS),
     NodePeer(
-        BETTER_AUTH_CACHED, "signed cookie, stale for minutes; Node",
+        BETTER_AUTH_CACHED, "signed cookie, stale until it ends; Node",
         database="better_auth", login=json_login("/api/auth/sign-in/email"),
         session=cookies("better-auth.session_token",
                         "better-auth.session_data"),

@@ -106,7 +106,7 @@ class Workshop:
         """Make an environment by calls of pip, unless it is there."""
         folder = self.work / "environments" / name
         stamp = folder / "made-from"
-        wanted = _digest(python.encode(), *(
+        wanted = _digest(python.encode(), str(ROOT).encode(), *(
             file.read_bytes() for file in made_from))
         if not stamp.exists() or stamp.read_text() != wanted:
             shutil.rmtree(str(folder), ignore_errors=True)

@@ -9,6 +9,8 @@ import { Hono } from "hono";
 import pg from "pg";
 
 const WORKERS = 2;
+// Longer than a run, during which nobody takes a fresh cookie.
+const CACHE_SECONDS = 6 * 3600;
 const [LOW, HIGH] = [4, 12];
 const cost = Number(process.env.PEER_COST);
 const port = Number(process.env.PEER_PORT);
@@ -23,7 +25,7 @@ const options = {
   telemetry: { enabled: false },
   logger: { level: "error" },
   session: process.env.PEER_COOKIE_CACHE === "1"
-    ? { cookieCache: { enabled: true, maxAge: 3600 } } : {},
+    ? { cookieCache: { enabled: true, maxAge: CACHE_SECONDS } } : {},
   emailAndPassword: {
     enabled: true,
     password: {
