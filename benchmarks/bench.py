@@ -9,7 +9,8 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 from benchmarks.ours import BcryptAlone
 from benchmarks.plan import (
     FILL_SECONDS, GROWTH, OPEN_SECONDS, Form, Step, check_steps,
-    growth_seconds, interleaved, planned_seconds, steps, turn_seconds)
+    growth_seconds, interleaved, planned_seconds, sittings, steps,
+    turn_seconds)
 from benchmarks.postgres import Postgres, PostgresError, server_programs
 from benchmarks.processes import (
     LOOPBACK, Command, DidNotStart, free_port, start, stop, wait_for_port)
@@ -78,13 +79,13 @@ class Bench:
                     self._keep(number, subject, step,
                                **subject.rates(self._site, step.seconds))
             else:
-                self._take(number, subject, people,
-                           steps(subject, self._form))
+                for chosen in sittings(steps(subject, self._form)):
+                    self._take(number, subject, people, chosen)
         self._progress.did(turn_seconds(subject, self._form))
 
     def _take(self, number: int, subject: Subject, people: People,
               chosen: Sequence[Step]) -> None:
-        """Start a service for one turn and measure it.
+        """Start a service and measure it.
 
         Only it runs then: no other service, idle or not, takes its cores.
         """

@@ -48,6 +48,11 @@ class Step(NamedTuple):
     size: int
     seconds: float
 
+    @property
+    def is_flood(self) -> bool:
+        """Whether clients log in without pause meanwhile."""
+        return self.kind == FLOOD and self.size > 0
+
     def take(self, service: Running) -> Dict[str, Any]:
         """Measure a running service."""
         if self.kind == CHECKS:
@@ -72,6 +77,19 @@ def steps(subject: Subject, form: Form) -> List[Step]:
     return found
 
 
+def sittings(chosen: Sequence[Step]) -> List[List[Step]]:
+    """Return the steps in groups, each for a service just started.
+
+    A flood ends a group: not every service comes to itself after one.
+    """
+    found: List[List[Step]] = [[]]
+    for step in chosen:
+        found[-1].append(step)
+        if step.is_flood:
+            found.append([])
+    return [group for group in found if group]
+
+
 def check_steps(seconds: float, prefix: str = "check") -> List[Step]:
     """Return the two measurements of session checks."""
     return [Step(f"{prefix}-{connections}", CHECKS, connections, each)
@@ -94,8 +112,7 @@ def turn_seconds(subject: Subject, form: Form) -> float:
     """Return how long one round of a service takes, as planned."""
     found = steps(subject, form)
     seconds = sum(step.seconds for step in found)
-    seconds += AFTERMATH_SECONDS * sum(
-        step.kind == FLOOD and step.size > 0 for step in found)
+    seconds += AFTERMATH_SECONDS * sum(step.is_flood for step in found)
     return seconds + (TURN_SECONDS if found else 0.0)
 
 

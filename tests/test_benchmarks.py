@@ -122,6 +122,14 @@ def test_a_service_is_measured_by_what_it_can_do() -> None:
     assert [step.what for step in steps(named(BCRYPT), FULL)] == ["logins"]
 
 
+def test_after_a_flood_a_service_is_started_anew() -> None:
+    """Some never come to themselves; the next figure is not about that."""
+    found = plan.sittings(steps(named(OURS), FULL))
+    assert [[step.what for step in group] for group in found] == [
+        ["check-64", "check-1", "logins", "quiet", "flood-32"],
+        ["flood-200"]]
+
+
 def test_the_quick_form_takes_about_three_minutes() -> None:
     """The time that services need after a flood is planned generously."""
     subjects = chosen(parser().parse_args(["quick"]))
