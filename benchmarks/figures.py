@@ -63,7 +63,7 @@ def written(value: Optional[float], unit: str = "") -> str:
     elif abs(value) >= 1 or not value:
         text = f"{value:.2f}"
     else:
-        text = f"{value:.2g}"
+        text = f"{value:#.2g}"
     return f"{text} {unit}" if unit else text
 
 

@@ -52,12 +52,12 @@ class Running:
         """Take over a service that listens."""
         self._site, self._subject, self._people = site, subject, people
         self._process, self._port = process, port
+        self._log = subject.log(site)
 
     def printed(self) -> List[str]:
-        """Return the last lines that the service wrote, such as its server.
-        """
-        text = self._subject.log(self._site).read_text("utf-8", "replace")
-        return text.splitlines()[-PRINTED_LINES:]
+        """Return the first lines that the service wrote at this start."""
+        return self._log.read_text("utf-8", "replace").splitlines()[
+            :PRINTED_LINES]
 
     def verify(self) -> None:
         """See that each session is its own user's, and none is nobody's.
@@ -171,7 +171,9 @@ def running(site: Site, subject: Subject, people: People,
             cost: int = COST) -> Iterator[Running]:
     """Start a service, wait until it listens, and end it in any case."""
     port = free_port()
-    process = start(subject.command(site, port, cost))
+    command = subject.command(site, port, cost)
+    _put_away(command.log)
+    process = start(command)
     try:
         wait_for_port(process, port)
         _wait_for_answers(port, subject)
@@ -200,6 +202,14 @@ def open_sessions(site: Site, subject: Subject) -> None:
         if reply.status != 200 and reply.status != 204:
             raise Wrong(f"a login is answered with status {reply.status}")
     _keep(file, [subject.session(reply) for reply in replies])
+
+
+def _put_away(log: Path) -> None:
+    """Append a log to the older ones beside it, so that it begins anew."""
+    if log.exists():
+        with log.with_suffix(".old.log").open("ab") as older:
+            older.write(log.read_bytes())
+        log.unlink()
 
 
 def headers_file(site: Site, subject: Subject) -> Path:

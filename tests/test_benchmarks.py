@@ -90,7 +90,7 @@ def test_ratios_and_spreads_survive_nothing_at_all() -> None:
 
 @pytest.mark.parametrize("value, text", [
     (46716.2, "46,716"), (12.34, "12.3"), (1.234, "1.23"), (0.0, "0.00"),
-    (0.0056, "0.0056"), (None, "–"), (math.nan, "–")])
+    (0.9, "0.90"), (0.0056, "0.0056"), (None, "–"), (math.nan, "–")])
 def test_figures_have_the_digits_they_deserve(
         value: Optional[float], text: str) -> None:
     """Three digits are more than a benchmark knows anyway."""
@@ -232,7 +232,7 @@ def test_growth_stands_side_by_side(tmp_path: Path) -> None:
         results.add(f"growth-{size}-64", OURS_UNCACHED, per_core=size / 10)
     text = report.growth(read(results.file))
     assert "| p50 at 1,000 rows, ms | per core | p50 at 100,000 rows" in text
-    assert f"| {OURS_UNCACHED} | 0.5 | 100 | 0.5 | 10,000 |" in text
+    assert f"| {OURS_UNCACHED} | 0.50 | 100 | 0.50 | 10,000 |" in text
 
 
 def test_charts_show_what_was_measured(tmp_path: Path) -> None:
