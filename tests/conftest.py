@@ -19,6 +19,7 @@ from tests.support.databases import Databases, available
 from tests.support.folders import folder_in_memory
 from tests.support.redis_server import RedisServer, why_no_redis
 from tests.support.roomy import ROOMY
+from tests.support.warm import warm, watch
 from vestibule.base.config import Settings, load
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.passwords import Passwords
@@ -35,6 +36,9 @@ def pytest_addoption(parser: Any) -> None:
     parser.addoption(
         "--require-postgresql", action="store_true",
         help="fail at once where PostgreSQL or Redis cannot be started")
+    parser.addoption(
+        "--session-cache", action="store_true",
+        help="look every session up in a warm cache")
     parser.addoption(
         "--fuzz", action="store_true",
         help="try many more examples wherever they are made up")
@@ -90,6 +94,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
 
 
 @pytest.fixture
+def is_warm(request: Any) -> bool:
+    """Return whether sessions are looked up in a warm cache."""
+    return (request.config.getoption("--session-cache")
+            and request.node.get_closest_marker("uncached") is None)
+
+
+@pytest.fixture
 def clock() -> SetClock:
     """Return a clock to be set."""
     return SetClock()
@@ -114,6 +125,7 @@ def bare_url(database_kind: str, pytestconfig: Any, tmp_path: Path) -> str:
 def db(database_url: str, clock: SetClock) -> Iterator[DB]:
     """Return an empty database, opened."""
     opened = DB(database_url, clock)
+    watch(opened)
     yield opened
     opened.close()
 
@@ -146,9 +158,12 @@ def mortal_redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def auth(db: DB) -> Auth:
+def auth(db: DB, is_warm: bool) -> Auth:
     """Return the API on an empty database, hashing at the least cost."""
-    return Auth(db, Passwords(CHEAPEST))
+    made = Auth(db, Passwords(CHEAPEST))
+    if is_warm:
+        warm(made.sessions, db)
+    return made
 
 
 @pytest.fixture
@@ -174,16 +189,17 @@ def settings(environ: Dict[str, str]) -> Settings:
 
 
 @pytest.fixture
-def client(settings: Settings, clock: SetClock) -> Iterator[Client]:
+def client(settings: Settings, clock: SetClock,
+           is_warm: bool) -> Iterator[Client]:
     """Return a client of a development service on an empty database."""
-    made = make_client(settings, clock)
+    made = make_client(settings, clock, is_warm)
     yield made
     made.services.db.close()
 
 
 @pytest.fixture
-def production(environ: Dict[str, str], clock: SetClock
-               ) -> Iterator[Client]:
+def production(environ: Dict[str, str], clock: SetClock,
+               is_warm: bool) -> Iterator[Client]:
     """Return a client of a production service at https://example.com.
 
     Its letters wait in the outbox: nobody delivers them.
@@ -195,7 +211,8 @@ def production(environ: Dict[str, str], clock: SetClock
         VESTIBULE_BCRYPT_COST="10", VESTIBULE_BASE_URL="https://example.com",
         VESTIBULE_SMTP_URL="smtp://127.0.0.1:9",
         VESTIBULE_MAIL_FROM="mail@example.com")).settings
-    made = make_client(settings._replace(bcrypt_cost=CHEAPEST), clock)
+    made = make_client(
+        settings._replace(bcrypt_cost=CHEAPEST), clock, is_warm)
     yield made
     made.services.db.close()
 

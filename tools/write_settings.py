@@ -12,7 +12,8 @@ from typing import Dict, FrozenSet, List
 
 from vestibule.base.config import (
     CONFIG_FILE, PRODUCTION_BCRYPT_COST, PRODUCTION_PASSWORD_LENGTH, SETTINGS,
-    ConfigError, Setting, Settings, load, require_service, shown)
+    ConfigError, Setting, Settings, load, require_service)
+from vestibule.base.settings_shown import shown
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "settings.md"
@@ -28,6 +29,9 @@ EXAMPLES: Dict[str, str] = {
     "VESTIBULE_BASE_URL": "https://example.com/auth",
     "VESTIBULE_DATABASE_URL":
         "postgresql+psycopg2://vestibule:password@127.0.0.1/vestibule",
+    "VESTIBULE_DATABASE_DIRECT_URL":
+        "postgresql+psycopg2://vestibule:password@127.0.0.1:5433/vestibule",
+    "VESTIBULE_PREPARED_STATEMENTS": "off",
     "VESTIBULE_SECRET_KEY": "change-me",
     "VESTIBULE_SMTP_URL":
         "smtp+starttls://user:password@mail.example.com:587",
@@ -49,6 +53,7 @@ EXAMPLES: Dict[str, str] = {
     "VESTIBULE_LIMITS": "password_address=100/15m,failures=50",
     "VESTIBULE_REDIS_URL": "rediss://:password@redis.example.com:6379/0",
     "VESTIBULE_CORS_ORIGINS": "https://app.example.com",
+    "VESTIBULE_SESSION_CACHE": "off",
     "VESTIBULE_SESSION_IDLE": "12h",
     "VESTIBULE_SESSION_LIFETIME": "14d",
     "VESTIBULE_DELETION_GRACE": "30d",
@@ -66,6 +71,12 @@ NOTES: Dict[str, str] = {
     "VESTIBULE_DATABASE_URL":
         "A SQLite file is found from the folder that the program runs in; "
         "with four slashes the path is absolute.",
+    "VESTIBULE_DATABASE_DIRECT_URL":
+        "Not set, `VESTIBULE_DATABASE_URL` leads to the server itself. "
+        "Each process keeps one connection on it.",
+    "VESTIBULE_PREPARED_STATEMENTS":
+        "PgBouncer with `pool_mode = transaction` is such a pooler; it wants "
+        "`VESTIBULE_DATABASE_DIRECT_URL`, too.",
     "VESTIBULE_SECRET_KEY":
         "`python3 -c 'import secrets; print(secrets.token_urlsafe())'` "
         "prints one. The development profile makes its own and keeps it "
@@ -109,6 +120,11 @@ NOTES: Dict[str, str] = {
         "Such a page may do all that its user may. The cookie is "
         "`SameSite=Lax`, so that an origin of another site gains nothing by "
         "standing here.",
+    "VESTIBULE_SESSION_CACHE":
+        "A session that was ended is not served from the cache, in no process "
+        "of the machine, and on other machines after a second at most; after "
+        "SQL typed by hand, 30 seconds. [How that is "
+        "so](../decisions/0044-a-cache-that-cannot-be-stale.md).",
     "VESTIBULE_SESSION_IDLE":
         "Use is noted once a minute, so that less than a few minutes makes "
         "little sense.",

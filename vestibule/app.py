@@ -7,6 +7,7 @@ from flask import Flask
 
 from vestibule.base.config import Settings
 from vestibule.features.account import routes as account
+from vestibule.features.account.shown import profile_answer
 from vestibule.features.activity import routes as activity
 from vestibule.features.api_document import routes as api_document
 from vestibule.features.deletion import pages as deletion_pages
@@ -19,13 +20,15 @@ from vestibule.features.recovery import pages as recovery_pages
 from vestibule.features.recovery import routes as recovery
 from vestibule.features.registration import routes as registration
 from vestibule.features.sessions import routes as sessions
+from vestibule.features.sessions.shown import check_answer, session_answer
 from vestibule.features.undo import routes as undo
 from vestibule.features.verification import pages as verification_pages
 from vestibule.features.verification import routes as verification
 from vestibule.features.welcome import routes as welcome
 from vestibule.features.well_known import routes as well_known
 from vestibule.kernel.services import Services, build_services
-from vestibule.web import access, body, cors, errors, headers, hosts
+from vestibule.web import (
+    access, body, cors, errors, headers, hosts, session_check)
 from vestibule.web.access import WSGI
 from vestibule.web.context import EXTENSION
 
@@ -33,6 +36,9 @@ FEATURES = (welcome, registration, verification, verification_pages, login,
             sessions, account, activity, recovery, recovery_pages, undo,
             health, api_document, deletion, deletion_pages, export, well_known)
 DEVELOPMENT_FEATURES = (mailbox,)
+# These are answered past Flask where a live session asks.
+ASKED_ALL_DAY = {"/session/check": check_answer, "/profile": profile_answer,
+                 "/session": session_answer}
 # In this order each request passes them before its view.
 SHARED = (access, headers, hosts, cors, body, errors)
 
@@ -53,9 +59,11 @@ def create_app(settings: Settings,
     if settings.is_development:
         for feature in DEVELOPMENT_FEATURES:
             app.register_blueprint(feature.routes)
-    app.wsgi_app = access.logged(  # type: ignore[assignment,method-assign]
-        settings, errors.last_resort(app, _under_prefix(
-            app.wsgi_app, settings.public_url.prefix)))
+    ordinary = access.logged(settings, errors.last_resort(
+        app, _under_prefix(app.wsgi_app, settings.public_url.prefix)))
+    outermost: Any = session_check.answered_first(
+        app, ordinary, ASKED_ALL_DAY)
+    app.wsgi_app = outermost  # type: ignore[method-assign]
     return app
 
 

@@ -18,7 +18,7 @@ logger = logging.getLogger("vestibule.server")
 
 
 class Serving:
-    """The application and the two loops beside it, in one process.
+    """The application and the loops beside it, in one process.
 
     It is made before the fork and begins after it.
     """
@@ -41,9 +41,8 @@ class Serving:
             logger.critical("A worker cannot start.", exc_info=error)
             raise SystemExit(CANNOT_START) from error
         services: Services = app.extensions[EXTENSION]
-        self._loops = [
-            self._run("housekeeping", services.housekeeping.run),
-            self._run("delivery", services.delivery.run)]
+        self._loops = [self._run(name, loop)
+                       for name, loop in services.begin().items()]
         return app
 
     def finish(self) -> None:

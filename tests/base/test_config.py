@@ -7,7 +7,8 @@ from typing import Any, Dict, List
 import pytest
 
 from vestibule.base.config import (
-    SETTINGS, ConfigError, Settings, load, shown)
+    SETTINGS, ConfigError, Settings, load)
+from vestibule.base.settings_shown import shown
 from vestibule.base.setting_values import Bind
 
 KEY = "0123456789abcdefghijklmnopqrstuv"

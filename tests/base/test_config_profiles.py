@@ -8,7 +8,8 @@ from typing import Dict
 import pytest
 
 from vestibule.base.config import (
-    ConfigError, Settings, load, require_service, shown)
+    ConfigError, Settings, load, require_service)
+from vestibule.base.settings_shown import shown
 
 KEY = "0123456789abcdefghijklmnopqrstuv"
 DEVELOPMENT = {"VESTIBULE_PROFILE": "development"}

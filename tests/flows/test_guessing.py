@@ -67,7 +67,7 @@ def ask(service: Service, call: str, body: Any, ip: str = HOME,
             "Content-Type": "application/json", "X-Forwarded-For": ip,
             "Cookie": cookie})
         answer = connection.getresponse()
-        jar: "SimpleCookie[str]" = SimpleCookie()
+        jar: Any = SimpleCookie()
         for value in answer.headers.get_all("Set-Cookie") or []:
             jar.load(value)
         text = answer.read().decode("utf-8")

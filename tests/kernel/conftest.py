@@ -5,15 +5,19 @@ import pytest
 
 from tests.support.builders import make_user
 from tests.support.recovery import KEY
+from tests.support.warm import warm
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.passwords import Passwords
 from vestibule.store.db import DB, User
 
 
 @pytest.fixture
-def auth(db: DB) -> Auth:
+def auth(db: DB, is_warm: bool) -> Auth:
     """Return an API with a secret key, hashing at the least cost."""
-    return Auth(db, Passwords(4), KEY)
+    made = Auth(db, Passwords(4), KEY)
+    if is_warm:
+        warm(made.sessions, db)
+    return made
 
 
 @pytest.fixture

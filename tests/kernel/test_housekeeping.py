@@ -102,6 +102,7 @@ def test_checks_write_at_most_once_a_minute(
     assert 4 <= len(writes) <= 5
 
 
+@pytest.mark.uncached
 def test_a_deferred_note_is_written_by_the_flush(
         db: DB, auth: Auth, clock: SetClock, keeping: Housekeeping) -> None:
     """R039: no check writes, and a session is written once a flush."""

@@ -4,11 +4,13 @@
 import re
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional
+from unittest import mock
 
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
+from tests.support.warm import forget
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.deletion import Deletion
@@ -21,6 +23,8 @@ from vestibule.mail.message import Mailer, Message
 from vestibule.store.db import DB, User
 from vestibule.store.letter import Letter, LetterStore
 from vestibule.store.models import METADATA
+from vestibule.store.thread_connections import (
+    Statement, ThreadConnections)
 
 EMAIL, PASSWORD = "bob@example.com", "correct horse battery"
 HASH = "$2b$04$abcdefghijklmnopqrstuuUWMJ1JJFKUHBn0FRm9TUbTJD3hQ5oTO"
@@ -113,6 +117,7 @@ def run_sql(db: DB, statement: str, **values: Any) -> None:
     """Run one statement in a transaction of its own."""
     with db.engine.begin() as connection:
         connection.execute(text(statement), values)
+    forget(db)
 
 
 def count(db: DB, table: str) -> int:
@@ -163,8 +168,17 @@ def overheard(engine: Engine) -> Iterator[List[str]]:
         """Write down a statement that is about to run."""
         statements.append(statement)
 
+    def read(connections: ThreadConnections, statement: Statement,
+             *values: str) -> List[Any]:
+        """Write down a statement that goes past SQLAlchemy."""
+        if connections.engine is engine:
+            statements.append(statement.sql)
+        return silently(connections, statement, *values)
+
+    silently = ThreadConnections.read
     sqlalchemy_event.listen(engine, "before_cursor_execute", listen)
     try:
-        yield statements
+        with mock.patch.object(ThreadConnections, "read", read):
+            yield statements
     finally:
         sqlalchemy_event.remove(engine, "before_cursor_execute", listen)

@@ -3,6 +3,7 @@
 
 from typing import Any, Dict, Optional
 
+from tests.support.warm import warm, watch
 from vestibule.app import create_app
 from vestibule.base.clock import Clock
 from vestibule.base.config import Settings
@@ -62,9 +63,13 @@ class Client:
         return self.post("/sessions", dict(BOB, **changes))
 
 
-def make_client(settings: Settings, clock: Optional[Clock] = None) -> Client:
+def make_client(settings: Settings, clock: Optional[Clock] = None,
+                is_warm: bool = False) -> Client:
     """Return a client of a new service with these settings."""
     services = build_services(settings, clock)
+    watch(services.db)
+    if is_warm:
+        warm(services.sessions, services.db)
     # As in a service; whoever looks at the refusals flushes them first.
     services.refusals.defer()
     app = create_app(settings, services)

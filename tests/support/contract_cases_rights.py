@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """How each answer about deletion and export is provoked."""
 
+import copy
 from typing import Any, Dict
 
 from tests.support.client import BOB
@@ -52,8 +53,8 @@ def leaving(**options: Any) -> Arrange:
 def sending(**options: Any) -> Arrange:
     """Return an arrangement that needs no preparation."""
     def arrange(stage: Stage) -> Dict[str, Any]:
-        """Return the options as they are."""
-        return options
+        """Return the options, which whoever gets them may change."""
+        return copy.deepcopy(options)
     return arrange
 
 

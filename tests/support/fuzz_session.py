@@ -8,7 +8,7 @@ the password spoils no other.
 
 import itertools
 import json
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPMessage
 from typing import Any, Dict, NamedTuple
 from urllib.parse import urlsplit
 
@@ -57,8 +57,11 @@ def after_call(context: Any, case: Any, response: Any) -> None:
         answered.write(f"{name} {response.status_code}\n")
 
 
-def _post(address: str, path: str, body: Dict[str, str]) -> Dict[str, str]:
-    """Send a POST that has to succeed, and return its headers."""
+def _post(address: str, path: str, body: Dict[str, str]) -> HTTPMessage:
+    """Send a POST that has to succeed, and return its headers.
+
+    Of several of a name the first counts: the session's cookie.
+    """
     connection = HTTPConnection(address, timeout=10)
     try:
         connection.request("POST", path, json.dumps(body),
@@ -66,8 +69,7 @@ def _post(address: str, path: str, body: Dict[str, str]) -> Dict[str, str]:
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200, (path, answer.status)
-        # Of several of a name the first counts: the session's cookie.
-        return dict(reversed(answer.getheaders()))
+        return answer.headers
     finally:
         connection.close()
 

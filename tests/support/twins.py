@@ -18,7 +18,8 @@ TOKEN = re.compile(r"/(reset|verify|undo)\?token=([A-Za-z0-9_-]{43})")
 CODE = re.compile(r"^(\d{4} \d{4})$", re.MULTILINE)
 # What is made by chance, and so differs: ids, secrets, seals.
 RANDOM = re.compile(
-    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]+\.[0-9a-f]{32,64}"
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|[0-9a-f]+\.[0-9a-f]{32,64}|(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"
     r"|(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 # These stand in place of what only one service knows by its value.
 REMEMBERED = ("reset_token", "reset", "verify", "undo", "code", "session",

@@ -9,6 +9,7 @@ from tests.support.client import make_client
 from tests.support.clock import SetClock
 from tests.support.databases import SQLITE
 from tests.support.fields import Sender
+from tests.support.roomy import ROOMY
 from vestibule.base.config import load
 
 
@@ -24,6 +25,7 @@ def sender(tmp_path_factory: pytest.TempPathFactory,
         SQLITE, tmp_path_factory.mktemp("service"))
     settings = load({
         "VESTIBULE_PROFILE": "development", "VESTIBULE_DATABASE_URL": url,
+        "VESTIBULE_LIMITS": ROOMY,
         "VESTIBULE_SECRET_KEY": "a key for tests, 0123456789abcdef",
         "VESTIBULE_BCRYPT_COST": "4"}).settings
     client = make_client(settings, SetClock())

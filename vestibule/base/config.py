@@ -9,7 +9,6 @@ What is unknown or unusable stops the start, all of it named at once.
 
 import difflib
 import os
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import (
@@ -29,15 +28,12 @@ CONFIG_FILE = "VESTIBULE_CONFIG"
 DEVELOPMENT, PRODUCTION = "development", "production"
 OPEN, CLOSED = "open", "closed"
 OPTIONAL, REQUIRED = "optional", "required"
+ON, OFF = "on", "off"
 PRODUCTION_BCRYPT_COST = 10
 PRODUCTION_PASSWORD_LENGTH = 15
 LONGEST_SECRET_FILE = 64 * 1024
 SHORTEST_IDLE = timedelta(minutes=5)
 PRODUCTION_GRACE = timedelta(days=1)
-MASK = "********"
-USER = re.compile(r"[\w.%+-]*")
-PLACE = re.compile(
-    r"(\[[0-9A-Fa-f:.]+\]|[\w.-]*)(:[0-9]+)?(/[^?@&=#]*)?")
 
 
 class ConfigError(Exception):
@@ -60,6 +56,8 @@ class Settings(NamedTuple):
     bind: Bind = Bind("127.0.0.1", 5000)
     base_url: Optional[BaseURL] = None
     database_url: str = "sqlite:///vestibule.db"
+    database_direct_url: Optional[str] = None
+    prepared_statements: str = ON
     secret_key: Optional[str] = None
     smtp_url: Optional[str] = None
     mail_from: Optional[str] = None
@@ -80,6 +78,7 @@ class Settings(NamedTuple):
     limits: Limits = DEFAULTS
     redis_url: Optional[str] = None
     cors_origins: Tuple[str, ...] = ()
+    session_cache: str = ON
     session_idle: timedelta = timedelta(days=7)
     session_lifetime: timedelta = timedelta(days=30)
     deletion_grace: timedelta = timedelta(days=14)
@@ -143,6 +142,11 @@ SETTINGS: Tuple[Setting, ...] = (
             "where people reach the service; links and cookies need it"),
     Setting("database_url", plain,
             "sqlite:///file or postgresql+psycopg2://…", secret=True),
+    Setting("database_direct_url", plain,
+            "leads to PostgreSQL past a pooler, to hear of changes",
+            secret=True),
+    Setting("prepared_statements", one_of(ON, OFF),
+            "off: for a pooler that shares connections out by transactions"),
     Setting("secret_key", secret_key,
             "keys what is signed or masked; 32 random characters or more",
             secret=True),
@@ -185,6 +189,8 @@ SETTINGS: Tuple[Setting, ...] = (
             secret=True),
     Setting("cors_origins", origins,
             "origins of the same site whose pages may call with the cookie"),
+    Setting("session_cache", one_of(ON, OFF),
+            "off: every session check asks the database"),
     Setting("session_idle", duration,
             "how long a session may lie unused: 30m, 12h, 7d"),
     Setting("session_lifetime", duration,
@@ -254,20 +260,6 @@ def require_service(settings: Settings) -> None:
             problems.append(f"{setting.name} is not set: {setting.reason}.")
     if problems:
         raise ConfigError(problems)
-
-
-def shown(loaded: Loaded) -> List[Tuple[str, str, str]]:
-    """Return each setting's name, value and source, secrets masked."""
-    rows = []
-    for setting in SETTINGS:
-        text = loaded.texts.get(setting.name)
-        if text is None:
-            value = _default_text(getattr(loaded.settings, setting.field))
-        else:
-            value = _masked(setting, text) if setting.secret else text
-        rows.append((setting.name, value,
-                     loaded.sources.get(setting.name, "default")))
-    return rows
 
 
 def _take_environment(environ: Mapping[str, str], found: _Texts) -> None:
@@ -365,31 +357,3 @@ def _unknown(name: str, source: str) -> str:
     near = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.8)
     hint = f" Did you mean {near[0]}?" if near else ""
     return f"{name} ({source}) is not a setting of Vestibule.{hint}"
-
-
-def _default_text(value: Any) -> str:
-    """Return a default as one would write it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, timedelta):
-        return f"{value // timedelta(days=1)}d"
-    return "" if value in (None, (), DEFAULTS) else str(value)
-
-
-def _masked(setting: Setting, text: str) -> str:
-    """Return what may be shown of a secret: a URL's user and place.
-
-    What does not look like a user or a place may be a piece of the password,
-    and a query may hold one too, as libpq's ``?password=`` does.
-    """
-    scheme, separator, rest = text.partition("://")
-    if not separator or not setting.field.endswith("_url"):
-        return MASK
-    credentials, at, place = rest.rpartition("@")
-    user = credentials.partition(":")[0]
-    place, question, _ = place.partition("?")
-    masked = place if PLACE.fullmatch(place) else MASK
-    if at:
-        name = user if USER.fullmatch(user) else MASK
-        masked = f"{name}:{MASK}@{masked}"
-    return f"{scheme}://{masked}" + (f"?{MASK}" if question else "")

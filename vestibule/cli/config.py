@@ -6,7 +6,8 @@ from typing import List
 import click
 
 from vestibule.base.config import (
-    ConfigError, Settings, require_service, shown)
+    ConfigError, Settings, require_service)
+from vestibule.base.settings_shown import shown
 from vestibule.cli.opening import load_settings, open_bare, sqlite_file
 from vestibule.cli.output import print_json, print_table
 from vestibule.kernel.services import open_mailer

@@ -68,6 +68,7 @@ class Housekeeping:
             rounds += 1
             self._flush()
             if rounds % FLUSHES_A_PURGE == 0:
+                self._attempt(self._settle_abandoned)
                 self._attempt(lambda: self.purge(stop))
         self._flush()
 
@@ -90,6 +91,12 @@ class Housekeeping:
         """Write down everything that is noted in memory alone."""
         self._attempt(self._last_seen.flush)
         self._attempt(self._refusals.flush)
+
+    def _settle_abandoned(self) -> None:
+        """Clean up after processes that ended in the middle of a change."""
+        generations = self._db.generations.get()
+        if generations is not None:
+            generations.settle_abandoned()
 
     def _attempt(self, work: Callable[[], Any]) -> None:
         """Do one thing, or leave it to the next round.

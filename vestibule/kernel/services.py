@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Services: the kernel put together from the settings, once a process."""
 
-from typing import NamedTuple, Optional
+import threading
+from typing import Callable, Dict, NamedTuple, Optional
 
 from vestibule.base.clock import Clock
 from vestibule.base.config import (
-    CLOSED, ConfigError, Settings, require_service)
+    CLOSED, OFF, ON, ConfigError, Settings, require_service)
 from vestibule.kernel.activity import Activity
 from vestibule.kernel.address_change import AddressChange
 from vestibule.kernel.auth import Auth, Rules
@@ -40,7 +41,11 @@ from vestibule.store.attempt import AttemptStore, DatabaseAttempts
 from vestibule.store.attempt_fallback import FallbackAttempts
 from vestibule.store.attempt_redis import RedisAttempts
 from vestibule.store.db import DB
+from vestibule.store.news import News, ServerNews
 from vestibule.store.pepper_canary import PepperCanaryStore
+
+
+Loop = Callable[[threading.Event], None]
 
 
 class Services(NamedTuple):
@@ -69,6 +74,21 @@ class Services(NamedTuple):
     deletion: Deletion
     export: Export
     refusals: Refusals
+    news: Optional[News]
+
+    def begin(self) -> Dict[str, Loop]:
+        """Begin to serve: sessions are kept in memory from now on.
+
+        Returns what has to run beside the requests, by its name; each ends
+        soon after the event that it is given is set.
+        """
+        loops: Dict[str, Loop] = {
+            "housekeeping": self.housekeeping.run,
+            "delivery": self.delivery.run}
+        if self.news is not None:
+            self.sessions.cache.begin(self.news)
+            loops["news"] = self.news.run
+        return loops
 
 
 def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
@@ -79,7 +99,8 @@ def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
     """
     in_redis = open_redis(settings)
     try:
-        db = DB(settings.database_url, clock)
+        db = DB(settings.database_url, clock,
+                settings.prepared_statements == ON)
     except (ValueError, ModuleNotFoundError) as error:
         raise ConfigError(
             [f"VESTIBULE_DATABASE_URL: {error}."]) from error
@@ -92,6 +113,22 @@ def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
         Rules(password_policy(settings), settings.is_development,
               Throttle(db, key, settings.limits,
                        open_attempts(db, in_redis))))
+
+
+def open_news(settings: Settings, db: DB) -> Optional[News]:
+    """Return what tells a cache of sessions about changes, if there is one.
+
+    Raises ``ConfigError`` for an unusable URL.
+    """
+    if settings.session_cache == OFF:
+        return None
+    if db.is_sqlite:
+        return News(db)
+    try:
+        return ServerNews(db, settings.database_direct_url)
+    except ValueError as error:
+        raise ConfigError(
+            [f"VESTIBULE_DATABASE_DIRECT_URL: {error}."]) from error
 
 
 def open_redis(settings: Settings) -> Optional[RedisAttempts]:
@@ -176,7 +213,8 @@ def build_services(settings: Settings,
         housekeeping=Housekeeping(
             db, auth.sessions.last_seen, Erasure(db, auth), refusals),
         deletion=Deletion(db, auth, sign_in, settings.deletion_grace),
-        export=Export(db, auth), refusals=refusals)
+        export=Export(db, auth), refusals=refusals,
+        news=open_news(settings, db))
 
 
 def mailbox_folder(settings: Settings) -> str:

@@ -20,6 +20,7 @@ from vestibule.kernel.last_seen import LastSeen
 from vestibule.kernel.one_time_tokens import CHANGE_EMAIL, OneTimeTokens
 from vestibule.kernel.outbox import Outbox
 from vestibule.kernel.pending import Pending
+from vestibule.kernel.session_cache import SessionCache
 from vestibule.store.db import DB, User
 from vestibule.store.session import (
     FoundSession, Session, SessionStore, is_over)
@@ -76,6 +77,7 @@ class Sessions:
         self._pending = Pending(
             OneTimeTokens(db, self._audit), Outbox(db))
         self.last_seen = LastSeen(db, lifetimes.idle)
+        self.cache = SessionCache(db.clock)
 
     def start(self, user: User, proved: Sequence[str],
               origin: Origin = LIBRARY, remember: bool = True) -> str:
@@ -107,19 +109,26 @@ class Sessions:
                 "session.started", user.id, session_id, origin)
         return f"{session_id}.{secret}"
 
-    def resume(self, token: Optional[str]) -> FoundSession:
+    def resume(self, token: Optional[str],
+               from_cache: bool = False) -> FoundSession:
         """Return the live session that the token opens.
+
+        What changes nothing may have it from the cache, if there is one.
 
         Raises ``SessionRequired`` for anything else; its ``ended`` says that
         there is no such session any more. A live id with a wrong secret is
         refused without that: it may be a late tab's, from before the secret
         was changed.
         """
+        kept = self.cache.get(token) if from_cache else None
+        if kept is not None:
+            return kept
         presented = _taken_apart(token)
-        if presented is None:
+        if presented is None or token is None:
             raise SessionRequired(ended=bool(token)).decided_by(
                 MALFORMED if token else NO_COOKIE)
         now = self._db.clock.now()
+        place = self.cache.place(token, presented.id) if from_cache else None
         found = self._store.find(presented.id)
         if found is None or _is_dead(found, now):
             raise SessionRequired(ended=True).decided_by(
@@ -127,6 +136,8 @@ class Sessions:
         if not same(found.secret_digest, digest_of(presented.secret)):
             raise SessionRequired().decided_by(WRONG_SECRET)
         self.last_seen.note(found, now)
+        if place is not None:
+            self.cache.keep(place, token, found, now)
         return found
 
     def renew(self, found: FoundSession, user: User,

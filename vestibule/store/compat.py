@@ -13,7 +13,7 @@ except ImportError:
     from sqlalchemy.ext.declarative import declarative_base
 
 __all__ = ["SQLALCHEMY_VERSION", "case_when", "declarative_base",
-           "execute_raw", "url_text"]
+           "driver_connection", "execute_raw", "url_text"]
 
 
 def case_when(condition: Any, value: Any, otherwise: Any) -> Any:
@@ -34,6 +34,13 @@ def execute_raw(connection: Any, statement: str) -> None:
         cursor.execute(statement)
     finally:
         cursor.close()
+
+
+def driver_connection(pooled: Any) -> Any:
+    """Return the driver's own connection behind one of the pool's."""
+    if SQLALCHEMY_VERSION.startswith("1.3."):
+        return pooled.connection
+    return pooled.dbapi_connection
 
 
 def url_text(engine: Engine) -> str:

@@ -21,10 +21,12 @@ from sqlalchemy.orm import sessionmaker
 from sqlalchemy.orm.exc import NoResultFound
 
 from vestibule.base.clock import Clock
+from vestibule.store.changes import Changes, SharedGenerations
 from vestibule.store.compat import case_when
-from vestibule.store.engine import READS_ONLY, open_engine
+from vestibule.store.engine import READS_ONLY, is_in_memory, open_engine
 from vestibule.store.schema import is_current, upgrade
 from vestibule.store.tables import to_microseconds
+from vestibule.store.thread_connections import ThreadConnections
 from vestibule.store.user import User
 
 __all__ = [
@@ -46,14 +48,18 @@ class DB:
     """
 
     def __init__(self, url: str = "sqlite:///vestibule.db",
-                 clock: Optional[Clock] = None) -> None:
+                 clock: Optional[Clock] = None,
+                 prepares: bool = True) -> None:
         """Open the database; a server is connected at the first use.
 
-        Raises ``ValueError`` for an unusable URL, ``ModuleNotFoundError``
-        without its driver, and ``SchemaError`` for a SQLite file that a
-        newer Vestibule wrote.
+        ``prepares`` must be false behind a pooler that shares connections
+        out by transactions. Raises ``ValueError`` for an unusable URL,
+        ``ModuleNotFoundError`` without its driver, and ``SchemaError`` for a
+        SQLite file that a newer Vestibule wrote.
         """
         self.engine = open_engine(url)
+        # Whether this is the embedded database.
+        self.is_sqlite = bool(self.engine.dialect.name == "sqlite")
         self.clock = clock or Clock()
         self._writers = sessionmaker(
             bind=self.engine, expire_on_commit=False)
@@ -61,6 +67,9 @@ class DB:
             bind=self.engine.execution_options(**{READS_ONLY: True}),
             expire_on_commit=False)
         self._open = threading.local()
+        self._is_shared = not is_in_memory(self.engine.url)
+        self._connections = ThreadConnections(self.engine, prepares)
+        self.generations = SharedGenerations(self.engine)
         try:
             if self.is_sqlite and not is_current(self.engine):
                 upgrade(self.engine)
@@ -69,9 +78,15 @@ class DB:
             raise
 
     @property
-    def is_sqlite(self) -> bool:
-        """Whether this is the embedded database."""
-        return bool(self.engine.dialect.name == "sqlite")
+    def own_connections(self) -> Optional[ThreadConnections]:
+        """What reads past SQLAlchemy, where this thread may do so.
+
+        Not inside of its open transaction, and not where each connection
+        has a database of its own, in memory.
+        """
+        if self._current() is not None or not self._is_shared:
+            return None
+        return self._connections
 
     @contextmanager
     def transaction(self) -> Iterator[OrmSession]:
@@ -88,17 +103,33 @@ class DB:
         self._open.session = session
         afterwards: List[Callable[[], None]] = []
         self._open.afterwards = afterwards
+        self._open.changes = changes = Changes(
+            self.generations, tells_others=not self.is_sqlite)
+        is_known = True
         try:
             yield session
+            changes.tell(session)
+            is_known = False
             session.commit()
+            is_known = True
         except BaseException:
             session.rollback()
             raise
         finally:
             self._open.session = None
+            changes.end(is_known)
             session.close()
         for action in afterwards:
             _run_afterwards(action)
+
+    def changing(self, *keys: str) -> None:
+        """Say that the open transaction is about to change these rows.
+
+        They are sessions or users, by their ids. Every cache of them, here
+        and on other machines, knows of it before anybody is told that it is
+        done (decision 44).
+        """
+        self._open.changes.of(*keys)
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Run an action once this thread's open transaction is committed.
@@ -187,6 +218,7 @@ class DB:
                    for name, value in values.items()}
         columns[User.version] = User.version + 1
         with self.transaction() as session, session.begin_nested():
+            self.changing(user_id)
             changed = (session.query(User).filter(User.id == user_id)
                        .update(columns, synchronize_session=False))
         if not changed:
@@ -220,6 +252,7 @@ class DB:
         one can ever mean somebody else (Payload CVE-2025-4644).
         """
         with self.transaction() as session:
+            self.changing(user_id)
             deleted = (session.query(User).filter(User.id == user_id)
                        .delete(synchronize_session=False))
         return bool(deleted)
@@ -240,7 +273,9 @@ class DB:
 
     def close(self) -> None:
         """Give the pooled connections back; the object is done with."""
+        self._connections.close()
         self.engine.dispose()
+        self.generations.close()
 
     def _current(self) -> Optional[OrmSession]:
         """Return the session of this thread's open transaction, if any."""

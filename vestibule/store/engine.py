@@ -12,13 +12,16 @@ from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from vestibule.store.compat import execute_raw
+from vestibule.store.compat import driver_connection, execute_raw
 
 try:
     import psycopg2
 except ImportError:
     psycopg2 = None
 
+# What the drivers raise, whichever of them there are.
+DRIVER_ERRORS: Tuple[Any, ...] = (sqlite3.Error,) + (
+    () if psycopg2 is None else (psycopg2.Error,))
 BUSY_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 3
 # How long PostgreSQL may be silent, or anybody make others wait there.
@@ -61,6 +64,20 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+def own_connection(engine: Engine) -> Any:
+    """Open a connection of the driver's that no pool takes back.
+
+    Each of its statements commits by itself.
+    """
+    pooled = engine.raw_connection()
+    pooled.detach()
+    connection = driver_connection(pooled)
+    if engine.dialect.name == "postgresql":
+        connection.rollback()
+        connection.autocommit = True
+    return connection
+
+
 def _kind_and_url(url: str) -> Tuple[str, str]:
     """Tell which kind of database a URL names, and spell its driver out."""
     scheme, colon, rest = url.partition(":")
@@ -88,7 +105,7 @@ def _open_sqlite(url: str) -> Engine:
     "Transactions", 2.2).
     """
     options: Any = {}
-    if _is_file(url):
+    if not is_in_memory(url):
         _make_private(str(make_url(url).database))
         options = {"poolclass": QueuePool, "pool_size": POOL_SIZE,
                    "max_overflow": -1}
@@ -98,7 +115,7 @@ def _open_sqlite(url: str) -> Engine:
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     try:
-        if _is_file(url):
+        if not is_in_memory(url):
             _use_write_ahead_log(engine)
     except BaseException:
         engine.dispose()
@@ -106,10 +123,11 @@ def _open_sqlite(url: str) -> Engine:
     return engine
 
 
-def _is_file(url: str) -> bool:
-    """Say whether a SQLite URL names a file, and no database in memory."""
-    name = make_url(url).database
-    return bool(name) and name != ":memory:"
+def is_in_memory(url: Any) -> bool:
+    """Say whether a URL names a SQLite database that is no file."""
+    parsed = make_url(url)
+    return (parsed.get_backend_name() == "sqlite"
+            and parsed.database in (None, "", ":memory:"))
 
 
 def _make_private(name: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import (
 
 from vestibule.store.db import DB
 from vestibule.store.purging import purge
+from vestibule.store.thread_connections import Statement
 from vestibule.store.tables import (
     HEX_DIGEST, UUID_TEXT, Base, Timestamp, to_microseconds)
 
@@ -84,15 +85,16 @@ class Seen(NamedTuple):
     idle_expires_at: datetime
 
 
-FIND = text("""
+FIND = Statement("vestibule_session", """
     SELECT s.id, s.secret_digest, s.user_id, s.amr, s.created_at,
            s.authenticated_at, s.last_seen_at, s.idle_expires_at,
            s.expires_at, s.ip, s.user_agent, s.label, s.remembered,
            u.email, u.email_verified_at, u.disabled_at, u.delete_after,
            u.name, u.locale, u.picture, u.metadata, u.version, u.created_at
     FROM sessions AS s JOIN users AS u ON u.id = s.user_id
-    WHERE s.id = :id
+    WHERE s.id = %s
 """)
+FIND_IN_TRANSACTION = text(FIND.sql.replace("%s", ":id"))
 
 
 class SessionStore:
@@ -109,10 +111,19 @@ class SessionStore:
             work.flush()
 
     def find(self, session_id: str) -> Optional[FoundSession]:
-        """Return a session and its user by the session's id, live or not."""
-        with self._db.reading() as work:
-            row = work.execute(FIND, {"id": session_id}).fetchone()
-        return None if row is None else FoundSession(*row)
+        """Return a session and its user by the session's id, live or not.
+
+        Outside of a transaction by one statement on the thread's own
+        connection, prepared where that can be.
+        """
+        own = self._db.own_connections
+        if own is not None:
+            rows = own.read(FIND, session_id)
+        else:
+            with self._db.reading() as work:
+                rows = work.execute(
+                    FIND_IN_TRANSACTION, {"id": session_id}).fetchall()
+        return FoundSession(*rows[0]) if rows else None
 
     def hold(self, session_ids: List[str]) -> Set[str]:
         """Lock those of these sessions that nobody else holds; return them.
@@ -149,6 +160,7 @@ class SessionStore:
         is told yes.
         """
         with self._db.transaction() as work:
+            self._db.changing(found.id)
             changed = (
                 work.query(Session)
                 .filter_by(id=found.id, secret_digest=found.secret_digest)
@@ -161,6 +173,7 @@ class SessionStore:
                   label: Optional[str], now: datetime) -> bool:
         """Name a live session of this user; say whether it was there."""
         with self._db.transaction() as work:
+            self._db.changing(session_id)
             named = (
                 work.query(Session)
                 .filter_by(id=session_id, user_id=user_id)
@@ -170,17 +183,17 @@ class SessionStore:
 
     def revoke(self, session_id: str, user_id: str, now: datetime) -> bool:
         """Delete one live session of this user; say whether it was there."""
-        return bool(self._delete(Session.id == session_id,
+        return bool(self._delete([session_id], Session.id == session_id,
                                  Session.user_id == user_id,
                                  Session.idle_expires_at > now))
 
     def revoke_all(self, user_id: str) -> int:
         """Delete every session of a user; return how many there were."""
-        return self._delete(Session.user_id == user_id)
+        return self._delete([user_id], Session.user_id == user_id)
 
     def revoke_others(self, user_id: str, kept_id: str) -> int:
         """Delete every session of a user but one; return how many."""
-        return self._delete(Session.user_id == user_id,
+        return self._delete([user_id], Session.user_id == user_id,
                             Session.id != kept_id)
 
     def revoke_oldest(self, user_id: str, kept: int) -> int:
@@ -213,11 +226,16 @@ class SessionStore:
         """Delete these sessions and count them."""
         if not session_ids:
             return 0
-        return self._delete(Session.__table__.c.id.in_(session_ids))
+        return self._delete(
+            session_ids, Session.__table__.c.id.in_(session_ids))
 
-    def _delete(self, *conditions: Any) -> int:
-        """Delete the sessions that meet all conditions and count them."""
+    def _delete(self, keys: List[str], *conditions: Any) -> int:
+        """Delete the sessions that meet all conditions and count them.
+
+        ``keys`` are their ids, or their user's.
+        """
         with self._db.transaction() as work:
+            self._db.changing(*keys)
             deleted: int = (work.query(Session).filter(*conditions)
                             .delete(synchronize_session=False))
         return deleted

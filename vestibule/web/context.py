@@ -2,9 +2,9 @@
 """What belongs to the request at hand, and the services behind it."""
 
 import logging
+import os
 import re
 import threading
-import uuid
 from typing import Any, Dict, Optional
 
 from flask import current_app, g, request
@@ -42,8 +42,8 @@ def request_id_of(environ: Dict[str, Any]) -> str:
     """
     if REQUEST_ID_KEY not in environ:
         given = environ.get("HTTP_X_REQUEST_ID", "")
-        sane = SANE_REQUEST_ID.fullmatch(given)
-        environ[REQUEST_ID_KEY] = given if sane else str(uuid.uuid4())
+        sane = given and SANE_REQUEST_ID.fullmatch(given)
+        environ[REQUEST_ID_KEY] = given if sane else os.urandom(16).hex()
     found: str = environ[REQUEST_ID_KEY]
     return found
 

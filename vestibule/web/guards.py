@@ -4,12 +4,14 @@
 import functools
 from typing import Any, Callable, Optional, TypeVar, cast
 
-from flask import g
+from flask import g, request
 
 from vestibule.base.errors import SessionRequired
 from vestibule.store.session import FoundSession
 from vestibule.web.context import origin, services, session_token
 
+# What changes nothing; all else reads the session from the database.
+SAFE_METHODS = frozenset(["GET", "HEAD"])
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -18,7 +20,8 @@ def session_required(view: View) -> View:
     @functools.wraps(view)
     def guarded(*arguments: Any, **named: Any) -> Any:
         """Resume the session, then go on to the view."""
-        found = services().sessions.resume(session_token())
+        found = services().sessions.resume(
+            session_token(), from_cache=request.method in SAFE_METHODS)
         g.session = found
         g.origin = origin()._replace(session_id=found.id)
         return view(*arguments, **named)

@@ -2,13 +2,14 @@
 """``/profile`` and ``/password``: task 15, and what people change themselves.
 """
 
-import json
 import re
-from typing import Any, Dict, Optional, Set
+from typing import Optional, Set
 
 from flask import Blueprint, Response, request
 
-from vestibule.web.answers import answer
+from vestibule.features.account.shown import (
+    changed_answer, profile_answer)
+from vestibule.web.answers import respond
 from vestibule.web.context import origin, services
 from vestibule.web.cookies import set_session
 from vestibule.web.forms import read_fields, read_texts
@@ -23,12 +24,7 @@ routes = Blueprint("account", __name__)
 @session_required
 def profile() -> Response:
     """Return the person's address and the attributes that they have set."""
-    session = current_session()
-    metadata = session.app_metadata
-    return _profile(session.version, {
-        "email": session.email, "name": session.name,
-        "locale": session.locale, "picture": session.picture,
-        "metadata": None if metadata is None else json.loads(metadata)})
+    return respond(profile_answer(current_session()))
 
 
 @routes.route("/profile", methods=["PATCH"])
@@ -40,9 +36,7 @@ def change_profile() -> Response:
     """
     user = services().profiles.change(
         current_session().user_id, read_fields(), _versions(), origin())
-    return _profile(user.version, {
-        "email": user.email, "name": user.name, "locale": user.locale,
-        "picture": user.picture, "metadata": user.app_metadata})
+    return respond(changed_answer(user))
 
 
 @routes.route("/password", methods=["PUT"])
@@ -55,14 +49,6 @@ def change_password() -> Response:
         session, sent["current_password"], sent["new_password"], origin())
     response = Response(status=204)
     set_session(response, token, services().settings, session.remembered)
-    return response
-
-
-def _profile(version: int, attributes: Dict[str, Any]) -> Response:
-    """Answer with a profile, without what is not set, and its version."""
-    response = answer({name: value for name, value in attributes.items()
-                       if value is not None})
-    response.set_etag(str(version))
     return response
 
 

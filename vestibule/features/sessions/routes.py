@@ -7,9 +7,10 @@ from flask import Blueprint, Response
 
 from vestibule.base.errors import InvalidInput
 from vestibule.base.texts import is_one_line
-from vestibule.features.sessions.shown import shown, shown_user
+from vestibule.features.sessions.shown import (
+    check_answer, session_answer, shown)
 from vestibule.kernel.sessions import LABEL_LENGTH
-from vestibule.web.answers import answer
+from vestibule.web.answers import answer, respond
 from vestibule.web.context import origin, services
 from vestibule.web.cookies import clear_session, set_session
 from vestibule.web.forms import read_texts
@@ -22,8 +23,7 @@ routes = Blueprint("sessions", __name__)
 @session_required
 def this_session() -> Response:
     """Show this session and whose it is."""
-    session = current_session()
-    return answer({**shown(session), "user": shown_user(session)})
+    return respond(session_answer(current_session()))
 
 
 @routes.route("/session/check", methods=["GET"])
@@ -31,9 +31,7 @@ def this_session() -> Response:
 def check() -> Response:
     """Tell an app's back end, which forwards the cookie, who is signed in.
     """
-    session = current_session()
-    return Response(status=204, headers={
-        "Vestibule-User": session.user_id, "Vestibule-Email": session.email})
+    return respond(check_answer(current_session()))
 
 
 @routes.route("/session/reauthenticate", methods=["POST"])

@@ -7,10 +7,23 @@ from typing import Any, Dict, Union
 from vestibule.base.texts import rfc3339
 from vestibule.store.session import FoundSession, Session
 from vestibule.store.tables import from_microseconds
+from vestibule.web.answers import Ready, ready
 from vestibule.web.device import device_of
 
 INSTANTS = ("created_at", "authenticated_at", "last_seen_at",
             "idle_expires_at", "expires_at")
+
+
+def check_answer(session: FoundSession) -> Ready:
+    """Tell an app's back end who is signed in."""
+    return Ready("204 NO CONTENT", (
+        ("Vestibule-User", session.user_id),
+        ("Vestibule-Email", session.email)), b"")
+
+
+def session_answer(session: FoundSession) -> Ready:
+    """Show a session and whose it is."""
+    return ready({**shown(session), "user": shown_user(session)})
 
 
 def shown(session: Union[Session, FoundSession]) -> Dict[str, Any]:
