@@ -8,7 +8,7 @@ ARGS ?=
 export PYTHON STACK
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz bench lock clean
+.PHONY: help run test check fuzz soak bench lock clean
 
 help:
 	@echo 'make run      start the service on http://127.0.0.1:5000, with the'
@@ -16,6 +16,7 @@ help:
 	@echo 'make test     run the tests'
 	@echo 'make check    check style, types and architecture'
 	@echo 'make fuzz     look for faults at length, with requests made up'
+	@echo 'make soak     look for a dead session in the cache, at length'
 	@echo 'make bench    measure speed here, in three minutes once it is built'
 	@echo 'make lock     make the locks anew (needs uv)'
 	@echo 'make clean    remove what the other targets made, but no database'
@@ -41,6 +42,9 @@ fuzz:
 
 bench:
 	@exec $(PYTHON) -m benchmarks quick $(ARGS)
+
+soak:
+	@exec tools/with-venv dev python -m tools.soak $(ARGS)
 
 lock:
 	@exec tools/lock $(ARGS)

@@ -8,11 +8,12 @@ the place of ``vestibule`` and of unusual Pythons.
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from types import SimpleNamespace
+from typing import Any, Dict, List
 
 import pytest
 
-from tools import fuzz
+from tools import fuzz, soak
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 PLAIN_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -136,3 +137,26 @@ def test_fuzz_says_that_schemathesis_is_missing(capfd: Any) -> None:
             in capfd.readouterr().out)
     assert fuzz.steps(installed=True) == [*others, fuzz.SCHEMATHESIS]
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("finds, told", [
+    ([], "sqlite: nothing was found."),
+    (["a dead session"], "sqlite, seed 7: FOUND a dead session")])
+def test_soak_says_what_became_of_it(
+        monkeypatch: pytest.MonkeyPatch, capfd: Any, finds: List[str],
+        told: str) -> None:
+    """R041: it is red where a dead session was served."""
+    done = SimpleNamespace(finds=finds, summary=lambda: "so many checks")
+    plans: List[Any] = []
+
+    def hunted(environ: Any, folder: Path, plan: Any, tell: Any) -> Any:
+        """Find what the test wants found."""
+        plans.append(plan)
+        return done
+
+    monkeypatch.setattr(soak, "hunted", hunted)
+    status = soak.main(
+        ["--checks", "40000", "--database", "sqlite", "--seed", "7"])
+    assert status == (1 if finds else 0)
+    assert plans == [(40000, 80, 2, 7)]
+    assert told in capfd.readouterr().out

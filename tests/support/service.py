@@ -66,6 +66,12 @@ class Service:
         self.start_up_to(
             lambda: self.request("GET", "/health/live").status == 200)
 
+    @property
+    def process_id(self) -> int:
+        """The id of its first process, whose children do the work."""
+        assert self._process is not None
+        return self._process.pid
+
     def start_listening(self) -> None:
         """Start it and wait until its port is open, and no longer."""
         self.start_up_to(self.is_open)
