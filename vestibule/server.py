@@ -10,6 +10,7 @@ from typing import Any, Tuple
 from vestibule import __version__, granian_server, gunicorn_server
 from vestibule.app import create_app
 from vestibule.base.config import ConfigError, Settings
+from vestibule.base.interrupts import left_to_the_system
 from vestibule.base.log_queue import log_to_stderr
 from vestibule.base.setting_values import Bind
 from vestibule.kernel.services import build_services
@@ -25,8 +26,21 @@ def serve(settings: Settings) -> None:
 
     Everything is looked at before the port is opened: raises ``ConfigError``
     for what the settings lack and for a port that cannot be listened on,
-    and ``SchemaError`` for a database that is not migrated.
+    and ``SchemaError`` for a database that is not migrated. Until Gunicorn
+    listens to signals, they end the process at once.
     """
+    with left_to_the_system():
+        _prepare(settings)
+        kind, name = _choose()
+        gunicorn_server.run(
+            settings._replace(
+                workers=settings.workers or workers_for_machine()),
+            kind, Serving(partial(create_app, settings)),
+            partial(_announce, settings, name))
+
+
+def _prepare(settings: Settings) -> None:
+    """Look at all that the service needs; raises as ``serve`` does."""
     if settings.database_url in ("sqlite://", "sqlite:///:memory:"):
         raise ConfigError(["VESTIBULE_DATABASE_URL names a database in "
                            "memory, which processes cannot share."])
@@ -38,11 +52,6 @@ def serve(settings: Settings) -> None:
     services.auth.passwords.peppers.examine()
     services.db.close()
     _refuse_busy(settings.bind)
-    kind, name = _choose()
-    gunicorn_server.run(
-        settings._replace(workers=settings.workers or workers_for_machine()),
-        kind, Serving(partial(create_app, settings)),
-        partial(_announce, settings, name))
 
 
 def _choose() -> Tuple[Any, str]:

@@ -101,13 +101,19 @@ def test_what_is_under_way_is_finished(service: Service) -> None:
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("pause", [0.05, 0.3, 0.6, 0.9, 1.2, 1.5])
 def test_it_may_be_told_to_stop_at_any_moment(
-        service: Service, pause: float, by: int) -> None:
+        environ: Dict[str, str], tmp_path: Path, pause: float, by: int
+        ) -> None:
     """R142: while it starts, too, and then nothing is left of it."""
+    service = Service(dict(environ, VESTIBULE_WORKERS="2"), tmp_path)
     begun = time.monotonic()
     service.start_up_to(lambda: time.monotonic() > begun + pause)
     workers = service.workers
-    # Whom Python has not told yet how to end ends as any program does.
-    assert service.terminate(PATIENCE_SECONDS, by) in (0, 1, -by, 130)
+    status = service.terminate(PATIENCE_SECONDS, by)
+    # Whom Python has not told yet how to end ends as any program does, and
+    # Python 3.7 aborts where it is interrupted before it is complete itself.
+    assert status in (0, 1, -by) or (
+        status == -signal.SIGABRT
+        and "Fatal Python error: init" in service.log.read_text("utf-8"))
     until(lambda: all(is_gone(process) for process in workers))
 
 

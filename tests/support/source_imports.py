@@ -241,8 +241,12 @@ def _may_precede_imports(node: ast.stmt) -> bool:
 
 
 def _disguised(source: Source) -> Iterator[Fault]:
-    """Yield imports of ours that are written as calls."""
-    if not source.path.startswith("vestibule/"):
+    """Yield imports of ours that are written as calls.
+
+    Before it loads the program, `__main__` has a signal to see to.
+    """
+    if (not source.path.startswith("vestibule/")
+            or source.path == "vestibule/__main__.py"):
         return
     for node in source.every(ast.Call):
         name = source.dotted(node.func) or getattr(node.func, "id", "")

@@ -95,6 +95,8 @@ IMPORTS = (
     Case(_TOP, "vestibule/kernel/x.py", (3, 4),
          "import importlib\n\nweb = importlib.import_module('web')\n"
          "app = __import__('app')\n"),
+    Case(_TOP, "vestibule/__main__.py", (),
+         "import importlib\n\ncli = importlib.import_module('cli')\n"),
     Case(_TOP, "vestibule/base/x.py", (),
          '"""Read the settings."""\n__all__ = ["a"]\nimport sys\ntry:\n'
          "    import redis\nexcept ImportError:\n    redis = None\n"
