@@ -12,7 +12,8 @@ imports_point_downwards: the base importing the store, the store importing
 mail, the kernel importing web, a feature importing another, app.py importing
 the CLI, the service importing the tests, a file without a layer.
 imports_stand_on_top: an import in a function, in a class, below other code,
-under a condition; a relative one; `importlib.import_module`.
+under a condition; a relative one; `importlib.import_module`; one that is
+deferred in a function, or by a name that nobody can read.
 imports_form_no_cycle: three modules in a ring; a package and its module.
 libraries_stay_in_their_rooms: Flask in the kernel and in a factor, SQLAlchemy
 in the kernel and in routes, bcrypt in routes, alembic in the CLI, passlib.

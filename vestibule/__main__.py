@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What ``vestibule`` and ``python3 -m vestibule`` run."""
 
-from importlib import import_module
-
+from vestibule.base.deferred import Deferred
 from vestibule.base.interrupts import left_to_the_system
+
+program = Deferred("vestibule.cli.main")
 
 
 def main() -> None:
@@ -12,8 +13,8 @@ def main() -> None:
     Loading takes most of a second, in which Ctrl-C has to be obeyed.
     """
     with left_to_the_system():
-        program = import_module("vestibule.cli.main")
-    program.main()
+        run = program.main
+    run()
 
 
 if __name__ == "__main__":

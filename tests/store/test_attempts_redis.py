@@ -19,6 +19,7 @@ from tests.support.smtp_sink import make_certificate, openssl_is_missing
 from vestibule.base.config import ConfigError, Settings
 from vestibule.base.limits import Budget
 from vestibule.kernel.services import open_auth
+from vestibule.base.deferred import Deferred
 from vestibule.store import attempt_fallback, attempt_redis
 from vestibule.store.attempt import (
     AttemptsAway, DatabaseAttempts, Exhausted, Wanted)
@@ -329,7 +330,7 @@ def test_a_password_and_a_socket_are_understood(
 def test_redis_without_its_library_stops_the_start(
         settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """R148: the library is optional, and a sentence says how to get it."""
-    monkeypatch.setattr(attempt_redis, "redis", None)
+    monkeypatch.setattr(attempt_redis, "redis_retry", Deferred("missing"))
     with pytest.raises(ConfigError) as caught:
         open_auth(settings._replace(redis_url="redis://127.0.0.1"))
     assert caught.value.problems == [

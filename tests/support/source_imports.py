@@ -5,7 +5,7 @@ import re
 from typing import Dict, Iterator, List, NamedTuple, Pattern, Set, Tuple
 
 from tests.support.source_tree import (
-    Fault, Import, Source, Tree, imported_names
+    Fault, Source, Tree, imported_names, text_of
 )
 
 # Which rooms of the house a room may import, besides itself.
@@ -23,6 +23,9 @@ ENTRY_POINTS = (
     "", "__main__", "app", "cli", "server", "serving", "gunicorn_server",
     "granian_server", "granian_request")
 WITHOUT_PYTHON = ("templates", "static")
+# The one class that imports when something is asked for, and its own file.
+DEFERRED = "vestibule.base.deferred.Deferred"
+MAY_IMPORT_BY_CALLS = ("vestibule/base/deferred.py",)
 
 SQLALCHEMY_ROOMS = re.compile(
     r"vestibule/(store|migrations)/.+|vestibule/features/[^/]+/store\.py")
@@ -76,6 +79,8 @@ def imports_stand_on_top(tree: Tree) -> List[Fault]:
     faults = []
     for source in tree.sources:
         placed = {id(node) for node in _on_top(source.tree.body)}
+        named = {id(node.value) for node in source.tree.body
+                 if isinstance(node, ast.Assign)}
         for node in source.imports():
             if isinstance(node, ast.ImportFrom) and node.level:
                 faults.append(source.fault(
@@ -84,6 +89,11 @@ def imports_stand_on_top(tree: Tree) -> List[Fault]:
                 faults.append(source.fault(
                     node, "Imports stand at the top of the file, bare or"
                     " in try/except ImportError."))
+        for call in _deferrals(source):
+            if id(call) not in named or not _deferred_names(call):
+                faults.append(source.fault(
+                    call, "What is deferred stands at the top of the file,"
+                    " by its whole name and with a name of its own."))
         faults.extend(_disguised(source))
     return faults
 
@@ -127,7 +137,7 @@ def optional_libraries_have_one_adapter(tree: Tree) -> List[Fault]:
 
     Optional is what this file lists, and also whatever some module of
     ours can do without: imported by `try`, with no other import in the
-    `except ImportError`.
+    `except ImportError`. Who defers it needs no `try` for that.
     """
     faults = []
     adapters: Dict[str, str] = {}
@@ -145,7 +155,7 @@ def optional_libraries_have_one_adapter(tree: Tree) -> List[Fault]:
         if adapter != source.path:
             faults.append(source.fault(
                 node, f"The optional {name} is adapted by {adapter} alone."))
-        elif id(node) not in guards:
+        elif id(node) not in guards and not isinstance(node, ast.Call):
             faults.append(source.fault(
                 node, f"{name} is optional: import it by try and"
                 " except ImportError."))
@@ -161,11 +171,27 @@ def catches_import_error(node: ast.Try) -> bool:
     return bool(names & {"ImportError", "ModuleNotFoundError"})
 
 
-def _imports(source: Source) -> Iterator[Tuple[Import, str]]:
-    """Yield each import statement with each full name it reaches."""
+def _imports(source: Source) -> Iterator[Tuple[ast.AST, str]]:
+    """Yield each import, put off or not, with each full name it reaches."""
     for node in source.imports():
         for name in imported_names(node):
             yield node, name
+    for call in _deferrals(source):
+        for name in _deferred_names(call):
+            yield call, name
+
+
+def _deferrals(source: Source) -> List[ast.Call]:
+    """Return the places where an import is put off."""
+    return [node for node in source.every(ast.Call)
+            if source.path.startswith("vestibule/")
+            and source.dotted(node.func) == DEFERRED]
+
+
+def _deferred_names(call: ast.Call) -> List[str]:
+    """Return the name of the module that is put off, if it can be read."""
+    names = [text_of(argument) for argument in call.args]
+    return [name for name in names if name]
 
 
 def _room(module: str) -> str:
@@ -241,16 +267,13 @@ def _may_precede_imports(node: ast.stmt) -> bool:
 
 
 def _disguised(source: Source) -> Iterator[Fault]:
-    """Yield imports of ours that are written as calls.
-
-    Before it loads the program, `__main__` has a signal to see to.
-    """
-    if (not source.path.startswith("vestibule/")
-            or source.path == "vestibule/__main__.py"):
+    """Yield imports of ours that are written as calls."""
+    if not source.path.startswith("vestibule/"):
         return
     for node in source.every(ast.Call):
         name = source.dotted(node.func) or getattr(node.func, "id", "")
-        if name in ("__import__", "importlib.import_module"):
+        if name in ("__import__", "importlib.import_module") \
+                and source.path not in MAY_IMPORT_BY_CALLS:
             yield source.fault(
                 node, f"{name}() is an import in disguise; write an import.")
 
@@ -271,9 +294,9 @@ def _guarded(source: Source) -> Iterator[Tuple[ast.AST, bool]]:
                 yield inner, spare
 
 
-def _edges(tree: Tree, module: str) -> Dict[str, Import]:
+def _edges(tree: Tree, module: str) -> Dict[str, ast.AST]:
     """Return the project's modules that a module imports, and where."""
-    edges: Dict[str, Import] = {}
+    edges: Dict[str, ast.AST] = {}
     for node, name in _imports(tree.modules[module]):
         target = name if name in tree.modules else name.rpartition(".")[0]
         if target in tree.modules:
@@ -281,7 +304,7 @@ def _edges(tree: Tree, module: str) -> Dict[str, Import]:
     return edges
 
 
-def _strip(edges: Dict[str, Dict[str, Import]]) -> bool:
+def _strip(edges: Dict[str, Dict[str, ast.AST]]) -> bool:
     """Drop the modules that lead into no cycle; tell if some are left."""
     while True:
         leaves = [name for name, targets in edges.items()
@@ -292,7 +315,7 @@ def _strip(edges: Dict[str, Dict[str, Import]]) -> bool:
             del edges[name]
 
 
-def _walk_round(edges: Dict[str, Dict[str, Import]]) -> List[str]:
+def _walk_round(edges: Dict[str, Dict[str, ast.AST]]) -> List[str]:
     """Return one cycle, its first module repeated at its end."""
     path: List[str] = []
     seen: Set[str] = set()

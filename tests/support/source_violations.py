@@ -95,8 +95,13 @@ IMPORTS = (
     Case(_TOP, "vestibule/kernel/x.py", (3, 4),
          "import importlib\n\nweb = importlib.import_module('web')\n"
          "app = __import__('app')\n"),
-    Case(_TOP, "vestibule/__main__.py", (),
-         "import importlib\n\ncli = importlib.import_module('cli')\n"),
+    Case(_TOP, "vestibule/kernel/y.py", (3, 6, 7),
+         "from vestibule.base.deferred import Deferred\n"
+         "from importlib import import_module\nweb = import_module('web')\n"
+         "parser = Deferred('parser')\ndef work() -> None:\n"
+         "    json = Deferred('json')\ntoo = Deferred(name)\n",
+         (("vestibule/base/deferred.py",
+           "from importlib import import_module\nimport_module(name)\n"),)),
     Case(_TOP, "vestibule/base/x.py", (),
          '"""Read the settings."""\n__all__ = ["a"]\nimport sys\ntry:\n'
          "    import redis\nexcept ImportError:\n    redis = None\n"
@@ -126,6 +131,9 @@ LIBRARIES = (
     Case(_ROOMS, _LOGIN, (1, 2), "import sqlalchemy\nimport bcrypt\n"),
     Case(_ROOMS, "vestibule/cli/migrate.py", (1,),
          "from alembic import command\n"),
+    Case(_ROOMS, "vestibule/kernel/x.py", (2,),
+         "from vestibule.base.deferred import Deferred\n"
+         "command = Deferred('alembic.command')\n"),
     Case(_ROOMS, "tests/kernel/test_x.py", (2,),
          "import flask, sqlalchemy, bcrypt\nfrom passlib import hash\n"),
     Case(_ROOMS, "vestibule/features/passkeys/store.py", (),
@@ -136,6 +144,12 @@ LIBRARIES = (
              (_STEP, "import sqlalchemy\nfrom alembic import op\n"),
              ("vestibule/kernel/hashing.py", "import bcrypt\n"))),
     Case(_OPTIONAL, "vestibule/store/x.py", (1,), "import psycopg2\n"),
+    Case(_OPTIONAL, "vestibule/web/x.py", (2,),
+         "from vestibule.base.deferred import Deferred\n"
+         "redis = Deferred('redis')\n",
+         (("vestibule/store/a.py",
+           "from vestibule.base.deferred import Deferred\n"
+           "redis = Deferred('redis')\n"),)),
     Case(_OPTIONAL, "vestibule/store/y.py", (2,),
          "try:\n    import redis\nfinally:\n    pass\n"),
     Case(_OPTIONAL, "vestibule/web/metrics.py", (2,),

@@ -10,16 +10,14 @@ import math
 from datetime import datetime, timedelta
 from typing import Any, Dict, List, Sequence
 
+from vestibule.base.deferred import Deferred
 from vestibule.store.attempt import (
     LIFTED, AttemptsAway, AttemptStore, Exhausted, Wanted, Window)
 from vestibule.store.tables import from_microseconds, to_microseconds
 
-try:
-    import redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-except ImportError:
-    redis = None
+redis = Deferred("redis")
+redis_backoff = Deferred("redis.backoff")
+redis_retry = Deferred("redis.retry")
 
 PREFIX = "vestibule:attempts:"
 PATIENCE_SECONDS = 0.25
@@ -131,14 +129,11 @@ class RedisAttempts(AttemptStore):
         Raises ``ValueError`` for a URL that is unusable, and
         ``ModuleNotFoundError`` where the library is not installed.
         """
-        if redis is None:
-            raise ModuleNotFoundError(
-                "needs its library: pip install 'vestibule[redis]'")
         options: Dict[str, Any] = {
             "socket_timeout": PATIENCE_SECONDS,
             "socket_connect_timeout": PATIENCE_SECONDS,
             # Newer libraries would try for seconds on end.
-            "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False}
+            "retry": _no_second_try(), "retry_on_timeout": False}
         if url.startswith("rediss:"):
             # Older ones would take anybody's certificate.
             options.update(ssl_cert_reqs="required", ssl_check_hostname=True)
@@ -211,3 +206,12 @@ class RedisAttempts(AttemptStore):
         except (redis.RedisError, OSError, UnicodeError) as error:
             raise AttemptsAway(type(error).__name__) from None
         return found
+
+
+def _no_second_try() -> Any:
+    """Return the library's word for it, and so find whether it is there."""
+    try:
+        return redis_retry.Retry(redis_backoff.NoBackoff(), 0)
+    except ImportError:
+        raise ModuleNotFoundError(
+            "needs its library: pip install 'vestibule[redis]'") from None

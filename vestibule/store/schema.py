@@ -2,19 +2,21 @@
 """The schema's version: which it is, and how to get to this code's own.
 
 Migrations are Alembic's, one file each in ``vestibule/migrations/versions``.
+Who finds the schema as it should be does without Alembic.
 """
 
 from typing import Any, Optional
 
-from alembic.command import downgrade as alembic_downgrade
-from alembic.command import upgrade as alembic_upgrade
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from vestibule.base.deferred import Deferred
 from vestibule.store.engine import READS_ONLY
+
+alembic_command = Deferred("alembic.command")
+alembic_config = Deferred("alembic.config")
+alembic_util = Deferred("alembic.util")
 
 HEAD = "0008"
 EMPTY = "base"
@@ -68,8 +70,8 @@ def upgrade(engine: Engine) -> None:
     Raises ``SchemaError`` for a schema that a newer Vestibule made.
     """
     try:
-        _run(engine, alembic_upgrade, HEAD)
-    except CommandError:
+        _run(engine, alembic_command.upgrade, HEAD)
+    except alembic_util.CommandError:
         found = version_of(engine)
         if found is None or _is_known(found):
             raise
@@ -78,12 +80,12 @@ def upgrade(engine: Engine) -> None:
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take the schema back to a revision, ``base`` for an empty database."""
-    _run(engine, alembic_downgrade, revision)
+    _run(engine, alembic_command.downgrade, revision)
 
 
 def _run(engine: Engine, command: Any, revision: str) -> None:
     """Run an Alembic command inside one locked transaction of the engine."""
-    config = Config()
+    config = alembic_config.Config()
     config.set_main_option("script_location", "vestibule:migrations")
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":

@@ -3,7 +3,10 @@
 
 from typing import Any, Dict, Optional
 
-from ua_parser import user_agent_parser
+from vestibule.base.deferred import Deferred
+
+# It makes many hundreds of patterns as it is imported.
+user_agent_parser = Deferred("ua_parser.user_agent_parser")
 
 UNKNOWN = "Other"
 PHONE_SYSTEMS = frozenset(["iOS", "Android", "Windows Phone", "KaiOS"])
