@@ -65,7 +65,7 @@ def weighed(folder: Path, url: str, count: int) -> int:
         environ(url, port), folder, folder / "service.log"))
     try:
         wait_for_port(process, port)
-        workers = connections(process, port)
+        workers = connections(process, port, tokens[0])
         empty = memory_mib(process.pid)
         print(f"  {count} sessions in each of {WORKERS}", flush=True)
         for token in tokens:
@@ -126,13 +126,16 @@ def environ(url: str, port: int) -> Dict[str, str]:
         "VESTIBULE_WORKERS": str(WORKERS)}
 
 
-def connections(process: "Process[bytes]",
-                port: int) -> Dict[int, socket.socket]:
-    """Return a connection to each serving process, by its id."""
+def connections(process: "Process[bytes]", port: int,
+                token: str) -> Dict[int, socket.socket]:
+    """Return a connection to each serving process, by its id.
+
+    Somebody has to ask first: until then nobody has taken it.
+    """
     found: Dict[int, socket.socket] = {}
     for _ in range(MOST_CONNECTIONS):
         connection = socket.create_connection((LOOPBACK, port))
-        answer(connection, "/health/live")
+        ask(connection, token)
         pid = owner(process, connection.getsockname()[1])
         if pid is None or pid in found:
             connection.close()
@@ -170,17 +173,17 @@ def _links(folder: Path) -> Iterator[str]:
 def ask(connection: socket.socket, token: str) -> None:
     """Check a session as often as it takes to be kept."""
     for _ in range(ASKED):
-        head = answer(connection, "/session/check",
-                      f"Cookie: session_id={token}\r\n")
+        head = answer(connection, token)
         if not head.startswith(b"HTTP/1.1 204"):
             raise Wrong(f"a session is answered with {head[:40]!r}")
 
 
-def answer(connection: socket.socket, path: str, header: str = "") -> bytes:
-    """Return the answer to one request, read up to its end or nearly so."""
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: "
-                       f"{LOOPBACK}:{connection.getpeername()[1]}\r\n"
-                       f"{header}\r\n".encode())
+def answer(connection: socket.socket, token: str) -> bytes:
+    """Return the answer to a session check, which has no body."""
+    port = connection.getpeername()[1]
+    connection.sendall("GET /session/check HTTP/1.1\r\n"
+                       f"Host: {LOOPBACK}:{port}\r\n"
+                       f"Cookie: session_id={token}\r\n\r\n".encode())
     said = b""
     while b"\r\n\r\n" not in said:
         piece = connection.recv(ANSWER_BYTES)

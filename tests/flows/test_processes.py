@@ -35,6 +35,8 @@ server.serve(load(os.environ).settings)
 """
 PATIENCE_SECONDS = 15.0
 IDLE_SECONDS = 3.0
+# By far enough for a session to be kept in each of two processes.
+CHECKS = 40
 # A hundredth of what one core can do.
 MOST_IDLE_WORK = IDLE_SECONDS / 100
 
@@ -161,13 +163,29 @@ def test_a_process_that_dies_with_a_request_is_one_line(
 
 
 def test_a_service_that_nobody_asks_does_nothing(service: Service) -> None:
-    """Nor does it wake up more often than it has to."""
+    """Nor does it wake up more often than it has to.
+
+    Not even right after somebody asked, while sessions are kept and news of
+    their changes listened to.
+    """
     service.start()
     until(lambda: len(service.workers) == 2)
+    check_everywhere(service)
     time.sleep(1)
     before = work(service)
     time.sleep(IDLE_SECONDS)
     assert work(service) - before <= MOST_IDLE_WORK
+
+
+def check_everywhere(service: Service) -> None:
+    """Have each process keep a session, as far as chance allows."""
+    person = {"email": "ada@example.com", "password": "a good password"}
+    service.request("POST", "/users", person)
+    signed_in = service.request("POST", "/sessions", person)
+    cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
+    for _ in range(CHECKS):
+        assert service.request(
+            "GET", "/session/check", Cookie=cookie).status == 204
 
 
 def work(service: Service) -> float:
