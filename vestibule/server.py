@@ -2,6 +2,7 @@
 """Looks at everything, chooses a server, and has it serve."""
 
 import errno
+import gc
 import os
 import socket
 from functools import partial
@@ -32,6 +33,9 @@ def serve(settings: Settings) -> None:
     with left_to_the_system():
         _prepare(settings)
         kind, name = _choose()
+        # What there is by now stays for good: no search for rubbish looks at
+        # it again, so that the processes to come share its memory.
+        gc.freeze()
         gunicorn_server.run(
             settings._replace(
                 workers=settings.workers or workers_for_machine()),
