@@ -30,6 +30,9 @@ POSTGRESQL_PATIENCE = {
     "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 10000}
 LOCK_TIMEOUT, STATEMENT_TIMEOUT = "5s", "10s"
+# Of SQLite's pages, each connection keeps so many KiB instead of 2,048: each
+# thread has one, the system keeps them anyway, and a write voids them all.
+PAGES_KIB = 512
 # Connections that are kept; a thread has one at most, so threads bound all.
 POOL_SIZE = 16
 WAL_TRIES = 50
@@ -171,6 +174,7 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA cache_size=-{PAGES_KIB}")
     cursor.close()
 
 
