@@ -15,7 +15,7 @@ from tests.support.service import Service
 
 # A service that tells how it started, from its first process on.
 TALKATIVE = """
-import json, os, sys, threading
+import gc, json, os, sys, threading
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from vestibule import server
@@ -29,7 +29,8 @@ make = server.create_app
 def create_app(settings):
     app = make(settings)
     app.add_url_rule("/started", "started", lambda: json.dumps(
-        {"modules": sorted(sys.modules), "statements": statements}))
+        {"modules": sorted(sys.modules), "statements": statements,
+         "frozen": gc.get_freeze_count()}))
     return app
 server.create_app = create_app
 server.serve(load(os.environ).settings)
@@ -41,6 +42,8 @@ SPARED = ("alembic", "redis", "ua_parser")
 # the schema is, and two about peppers. SQLite is asked about the schema as
 # its file is opened, too, in each of both.
 STATEMENTS = {"sqlite": 5, "postgresql": 3}
+# Far fewer than a start makes, and far more than an empty Python has.
+MANY = 20000
 
 
 @pytest.fixture(name="service")
@@ -66,6 +69,11 @@ def test_a_start_takes_few_statements(
     """A change of these is no accident."""
     statements = started(service)["statements"]
     assert len(statements) == STATEMENTS[database_kind], statements
+
+
+def test_processes_share_what_was_imported(service: Service) -> None:
+    """No search for rubbish looks at it, and so writes to it, in any."""
+    assert started(service)["frozen"] > MANY
 
 
 def started(service: Service) -> Any:

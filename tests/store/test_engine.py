@@ -102,8 +102,9 @@ def test_a_file_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
 def test_every_connection_is_set_up(tmp_path: Path) -> None:
     """R137, R109: WAL, ``synchronous=FULL``, foreign keys, a busy timeout.
 
-    Looked at on several connections at once, since SQLite forgets all but
-    the first between them.
+    Few pages are kept, too, for each thread has a connection. Looked at on
+    several connections at once, since SQLite forgets all but the first
+    between them.
     """
     db = DB(f"sqlite:///{tmp_path / 'users.db'}")
     connections = [db.engine.connect() for _ in range(3)]
@@ -113,12 +114,12 @@ def test_every_connection_is_set_up(tmp_path: Path) -> None:
         found.append([
             raw.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("journal_mode", "synchronous", "foreign_keys",
-                         "busy_timeout")])
+                         "busy_timeout", "cache_size")])
         raw.close()
     for connection in connections:
         connection.close()
     db.close()
-    assert found == [["wal", FULL, 1, 5000]] * 3
+    assert found == [["wal", FULL, 1, 5000, -512]] * 3
 
 
 def test_the_log_mode_outlives_the_program(tmp_path: Path) -> None:
