@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
 """The databases that the suite runs on, each test on an empty one."""
 
+import os
 import shutil
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine
 
 from tests.support.postgresql import Cluster, NoPostgreSQL
+from vestibule.store.changes import place_of
 from vestibule.store.db import DB
 from vestibule.store.models import METADATA
 from vestibule.store.schema import upgrade
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+# Another name for a database of PostgreSQL's, as if from another machine.
+ELSEWHERE = "?application_name=elsewhere"
 
 
 class Databases:
@@ -26,6 +30,7 @@ class Databases:
         self._template: Optional[Path] = None
         self._postgresql: Optional[Engine] = None
         self._count = 0
+        self._served: List[str] = []
 
     def cluster(self) -> Cluster:
         """Return the PostgreSQL cluster, started when first asked for."""
@@ -44,14 +49,20 @@ class Databases:
         self._count += 1
         if kind == SQLITE:
             return f"sqlite:///{folder / f'bare{self._count}.db'}"
-        return self.cluster().create(f"bare{self._count}")
+        return self._create(f"bare{self._count}")
 
     def stop(self) -> None:
-        """Stop the cluster, if it was started."""
+        """Stop the cluster, if it was started.
+
+        What whoever used its databases left in shared memory is removed.
+        """
         if self._postgresql is not None:
             self._postgresql.dispose()
         if self._cluster is not None:
             self._cluster.stop()
+        for url in self._served:
+            for name in (url, url + ELSEWHERE):
+                _remove_generations(name)
 
     def _empty_sqlite(self, folder: Path) -> str:
         """Copy the one file that was migrated."""
@@ -69,13 +80,28 @@ class Databases:
         """
         if self._postgresql is None:
             self._postgresql = create_engine(
-                self.cluster().create("vestibule"), pool_pre_ping=True)
+                self._create("vestibule"), pool_pre_ping=True)
             upgrade(self._postgresql)
         with self._postgresql.begin() as connection:
             connection.execute(text("; ".join(
                 f"DELETE FROM {table.name}"
                 for table in reversed(METADATA.sorted_tables))))
         return self.cluster().url("vestibule")
+
+    def _create(self, name: str) -> str:
+        """Create a database of PostgreSQL's and remember that it was."""
+        self._served.append(self.cluster().create(name))
+        return self._served[-1]
+
+
+def _remove_generations(url: str) -> None:
+    """Remove the file by which the users of a database knew of changes.
+
+    It lasts as long as the machine runs: elsewhere a database does, too.
+    """
+    path, _ = place_of(create_engine(url))
+    if os.path.exists(path):
+        os.unlink(path)
 
 
 def available(databases: Databases, wanted: bool) -> Dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set
 
+from tests.support.databases import ELSEWHERE
 from tests.support.hunt_desk import DONE
 from tests.support.hunt_judge import Person, Row
 from tests.support.hunt_line import workers_of
@@ -18,8 +19,6 @@ from tests.support.service import ROOT, Service
 from vestibule.store.engine import open_engine, own_connection
 
 WORKERS = 2
-# Another name for the same database, by which a machine has another file.
-ELSEWHERE = "?application_name=elsewhere"
 LOOK = """
     SELECT s.id, s.secret_digest, u.disabled_at, u.delete_after, u.version,
            s.label
@@ -240,7 +239,8 @@ class Stage(NamedTuple):
 def staged(environ: Dict[str, str], folder: Path) -> Iterator[Stage]:
     """Yield running machines: one on SQLite, two on PostgreSQL.
 
-    They share the database, and nothing else. Whatever happens, no process
+    They share the database, and nothing else: by another name for it a
+    machine has another file of generations. Whatever happens, no process
     of theirs is left.
     """
     url = environ["VESTIBULE_DATABASE_URL"]

@@ -101,7 +101,7 @@ class SharedGenerations:
     def _open(self) -> Optional[Generations]:
         """Open the file of this database."""
         try:
-            return Generations(*_place_of(self._engine))
+            return Generations(*place_of(self._engine))
         except OSError as error:
             logger.warning(
                 "The file by which processes tell each other of ended "
@@ -109,7 +109,7 @@ class SharedGenerations:
             return None
 
 
-def _place_of(engine: Engine) -> Any:
+def place_of(engine: Engine) -> Any:
     """Return the path of the file, and of the one that it is to be like."""
     url = engine.url
     if is_in_memory(url):
