@@ -4,6 +4,7 @@
 Each test that needs a database runs once on each kind that is to be had.
 """
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -220,3 +221,13 @@ def production(environ: Dict[str, str], clock: SetClock,
 def pytest_collection_modifyitems(items: List[Any]) -> None:
     """Run the rules for the source first: they are fast and tell most."""
     items.sort(key=lambda item: "test_architecture" not in item.nodeid)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what lives to the end out of the garbage collector's rounds.
+
+    That is all modules and thousands of tests, through which it would go
+    again and again for what the running test has left.
+    """
+    gc.collect()
+    gc.freeze()
