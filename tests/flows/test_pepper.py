@@ -9,10 +9,11 @@ import pytest
 
 from tests.cli.commands import Ran, execute
 from tests.support.builders import everything
+from tests.support.client import BOB, cookie_of, make_client
 from tests.support.service import Reply, Service
+from vestibule.base.config import load
 from vestibule.store.db import DB
 
-BOB = {"email": "bob@example.com", "password": "correct horse battery"}
 WRONG = dict(BOB, password="a wrong one")
 SECRET = "pB7xR2mT9kW4nQ8vL1sY6dF3hJ5gC0zA"
 OTHER = "k3Vd8Zq1Xw6Tn9Rb4Lm7Ys2Hf5Jg0CpA"
@@ -30,16 +31,19 @@ def fixture_environ(database_url: str, tmp_path: Path,
 
 
 @pytest.fixture(name="registered")
-def fixture_registered(environ: Dict[str, str],
-                       tmp_path: Path) -> Iterator[str]:
-    """Let Bob have signed up and in under a pepper; return his cookie."""
-    set_pepper = dict(environ, VESTIBULE_PEPPER=f"2026a:{SECRET}")
-    with Service(set_pepper, tmp_path) as service:
-        assert service.request("POST", "/users", BOB).status == 200
-        answer = service.request("POST", "/sessions", BOB)
-        assert ready(service).status == answer.status == 200
-        assert service.terminate() == 0
-    yield answer.headers["Set-Cookie"].partition(";")[0]
+def fixture_registered(environ: Dict[str, str]) -> str:
+    """Let Bob have signed up and in under a pepper; return his cookie.
+
+    That was a service without a socket, in the folder of those to come:
+    from there they have its key.
+    """
+    client = make_client(load(dict(
+        environ, VESTIBULE_PEPPER=f"2026a:{SECRET}")).settings)
+    assert client.sign_up().status_code == 200
+    answer = client.sign_in()
+    assert client.get("/health/ready").status_code == 200
+    client.services.db.close()
+    return f"session_id={cookie_of(answer)}"
 
 
 def ready(service: Service) -> Reply:
@@ -64,11 +68,14 @@ def test_the_pepper_is_nowhere_but_in_the_settings(
     environ["VESTIBULE_PEPPER_FILE"] = str(tmp_path / "pepper")
     said = []
     with Service(environ, tmp_path) as service:
-        for method, path, body in (
-                ("POST", "/users", BOB), ("POST", "/sessions", BOB),
-                ("POST", "/sessions", WRONG), ("GET", "/health/ready", None),
-                ("POST", "/reset_password", BOB), ("GET", "/profile", None)):
+        for method, path, body, status in (
+                ("POST", "/users", BOB, 200), ("POST", "/sessions", BOB, 200),
+                ("POST", "/sessions", WRONG, 401),
+                ("GET", "/health/ready", None, 200),
+                ("POST", "/reset_password", BOB, 200),
+                ("GET", "/profile", None, 403)):
             answer = service.request(method, path, body)
+            assert answer.status == status
             said += [answer.text, str(answer.headers)]
         assert service.terminate() == 0
     said += [ran.out + ran.err for ran in commands(environ)]
