@@ -34,6 +34,9 @@ class Contract:
     def __init__(self, document: Dict[str, Any]) -> None:
         """Read the document; its references are followed when needed."""
         self.document = document
+        # References are looked up in it, whatever schema it is given.
+        self._validator: Any = Draft202012Validator(
+            {"components": document["components"]})
         self.operations = {
             operation.id: operation for operation in self._operations()}
 
@@ -64,12 +67,11 @@ class Contract:
 
         Members that the schema does not name are faults too.
         """
-        whole: Dict[str, Any] = {
-            "allOf": [schema], "components": self.document["components"]}
+        whole: Dict[str, Any] = {"allOf": [schema]}
         if isinstance(value, dict):
             whole["unevaluatedProperties"] = False
-        return [f"{error.json_path}: {error.message}"
-                for error in Draft202012Validator(whole).iter_errors(value)]
+        return [f"{error.json_path}: {error.message}" for error
+                in self._validator.evolve(schema=whole).iter_errors(value)]
 
     def media(self) -> Iterator[Tuple[str, Any]]:
         """Yield each place where a body is described, and its description.
