@@ -41,6 +41,9 @@ def pytest_addoption(parser: Any) -> None:
         "--session-cache", action="store_true",
         help="look every session up in a warm cache")
     parser.addoption(
+        "--sessions-alone", action="store_true",
+        help="run only the tests for which --session-cache makes a difference")
+    parser.addoption(
         "--fuzz", action="store_true",
         help="try many more examples wherever they are made up")
 
@@ -218,9 +221,19 @@ def production(environ: Dict[str, str], clock: SetClock,
     made.services.db.close()
 
 
-def pytest_collection_modifyitems(items: List[Any]) -> None:
+def pytest_collection_modifyitems(config: Any, items: List[Any]) -> None:
     """Run the rules for the source first: they are fast and tell most."""
     items.sort(key=lambda item: "test_architecture" not in item.nodeid)
+    if config.getoption("--sessions-alone"):
+        left_out = [item for item in items if not _looks_sessions_up(item)]
+        items[:] = [item for item in items if _looks_sessions_up(item)]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _looks_sessions_up(item: Any) -> bool:
+    """Say whether a cache of sessions could change how a test ends."""
+    return ("is_warm" in getattr(item, "fixturenames", ())
+            and item.get_closest_marker("uncached") is None)
 
 
 def pytest_collection_finish() -> None:
