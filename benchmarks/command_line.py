@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
     add("--largest", type=_positive(int), metavar="ROWS",
         help="how large tables grow (default: 1000000)")
     add("--python", help="the Python for all but our service on 3.7")
-    add("--work", type=Path, default=HERE / "work",
+    add("--work", type=Path, default=HERE / "made",
         help="the folder for all that is made")
     return found
 
@@ -197,7 +197,7 @@ def _write_again(asked: argparse.Namespace) -> None:
     """Write the report and the charts of a run that is over."""
     if asked.run is None:
         raise Refused("report needs a file of results, as in: python3 -m "
-                      "benchmarks report benchmarks/work/runs/…/results.jsonl")
+                      "benchmarks report benchmarks/made/runs/…/results.jsonl")
     try:
         _write(Workshop(asked.work.resolve(), _python(asked.python)),
                asked.run)
