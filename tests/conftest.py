@@ -134,14 +134,19 @@ def db(database_url: str, clock: SetClock) -> Iterator[DB]:
     opened.close()
 
 
-@pytest.fixture(scope="session")
-def one_redis() -> Iterator[RedisServer]:
-    """Return the Redis of this run, started when first asked for."""
+def running_redis() -> Iterator[RedisServer]:
+    """Yield a Redis, or skip the test where there is none."""
     if why_no_redis():
         pytest.skip(why_no_redis())
     server = RedisServer()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def one_redis() -> Iterator[RedisServer]:
+    """Return the Redis of this run, started when first asked for."""
+    yield from running_redis()
 
 
 @pytest.fixture
@@ -154,11 +159,7 @@ def redis_server(one_redis: RedisServer) -> RedisServer:
 @pytest.fixture
 def mortal_redis() -> Iterator[RedisServer]:
     """Return a Redis that a test may end."""
-    if why_no_redis():
-        pytest.skip(why_no_redis())
-    server = RedisServer()
-    yield server
-    server.stop()
+    yield from running_redis()
 
 
 @pytest.fixture

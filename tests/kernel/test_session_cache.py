@@ -5,6 +5,7 @@
 import os
 import threading
 from typing import Any, Callable, Dict, Iterator
+from unittest import mock
 
 import pytest
 
@@ -18,6 +19,7 @@ from vestibule.kernel.users import Users
 from vestibule.store.db import DB, User
 from vestibule.store.generations import slot_of
 from vestibule.store.news import News
+from vestibule.store.session import FoundSession
 
 pytestmark = pytest.mark.uncached
 
@@ -142,44 +144,38 @@ def test_a_change_that_is_not_over_is_read_through(
     assert [is_kept(sessions, token) for _ in range(2)] == [False, True]
 
 
-def test_what_changed_while_it_was_read_is_not_kept(
-        sessions: Sessions, token: str, elsewhere: Auth, bob: User,
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    """R041: the row is of before, and so are the numbers it is kept with.
-    """
-    elsewhere.db.update_user(bob.id, name="Bob")
+def resume_while(sessions: Sessions, token: str,
+                 happens: Callable[[], Any]) -> FoundSession:
+    """Resume a session; something happens once its row has been read."""
     store = getattr(sessions, "_store")
     find = store.find
 
     def find_and_be_late(session_id: str) -> Any:
-        """Read the row, and go on only after it was changed again."""
+        """Read the row, and go on only after that."""
         found = find(session_id)
-        elsewhere.db.update_user(bob.id, name="Rob")
+        happens()
         return found
 
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "find", find_and_be_late)
-        assert sessions.resume(token, from_cache=True).name == "Bob"
+    with mock.patch.object(store, "find", find_and_be_late):
+        return sessions.resume(token, from_cache=True)
+
+
+def test_what_changed_while_it_was_read_is_not_kept(
+        sessions: Sessions, token: str, elsewhere: Auth, bob: User) -> None:
+    """R041: the row is of before, and so are the numbers it is kept with.
+    """
+    elsewhere.db.update_user(bob.id, name="Bob")
+    late = resume_while(sessions, token, lambda: elsewhere.db.update_user(
+        bob.id, name="Rob"))
+    assert late.name == "Bob"
     assert sessions.resume(token, from_cache=True).name == "Rob"
 
 
 def test_what_is_read_while_the_cache_is_emptied_is_not_kept(
-        sessions: Sessions, token: str, bob: User, elsewhere: Auth,
-        monkeypatch: pytest.MonkeyPatch) -> None:
+        sessions: Sessions, token: str, bob: User, elsewhere: Auth) -> None:
     """R041: news may have been missed since its row was read."""
     elsewhere.db.update_user(bob.id, name="Bob")
-    store = getattr(sessions, "_store")
-    find = store.find
-
-    def find_and_be_late(session_id: str) -> Any:
-        """Read the row, and go on only after the cache was emptied."""
-        found = find(session_id)
-        sessions.cache.empty()
-        return found
-
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "find", find_and_be_late)
-        sessions.resume(token, from_cache=True)
+    resume_while(sessions, token, sessions.cache.empty)
     assert [is_kept(sessions, token) for _ in range(3)] == [
         False, False, True]
 
