@@ -49,6 +49,9 @@ EXAMPLES: Dict[str, str] = {
     "VESTIBULE_PEPPER_FALLBACKS": "2025a:change-me",
     "VESTIBULE_WORKERS": "2",
     "VESTIBULE_THREADS": "16",
+    "VESTIBULE_HASHING": "idle",
+    "VESTIBULE_HASHING_THREADS": "2",
+    "VESTIBULE_HASHING_PLACES": "12",
     "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
     "VESTIBULE_LIMITS": "password_address=100/15m,failures=50",
     "VESTIBULE_REDIS_URL": "rediss://:password@redis.example.com:6379/0",
@@ -106,6 +109,19 @@ NOTES: Dict[str, str] = {
         "The id has up to 16 small letters and digits, the secret 32 random "
         "characters or more. Losing it loses all passwords: [how to keep and "
         "change it](../how-to/pepper.md).",
+    "VESTIBULE_HASHING":
+        "On Linux only; elsewhere hashing has the priority of all else. With "
+        "`nice` it gets a tenth of a core beside one busy program of the same "
+        "group of processes, with `idle` next to nothing. [More]"
+        "(../decisions/0046-hashing-has-a-bound.md).",
+    "VESTIBULE_HASHING_THREADS":
+        "The machine hashes as many at once as this times "
+        "`VESTIBULE_WORKERS`; more than it has cores gains nothing.",
+    "VESTIBULE_HASHING_PLACES":
+        "Not set, it is three quarters of `VESTIBULE_THREADS`. It must be "
+        "less than that, so that threads are left for everything else. "
+        "Beyond it the answer is 503 with `Retry-After`; a third of the "
+        "places is for known devices.",
     "VESTIBULE_SECURITY_CONTACT":
         "A mail address, or a URI that begins with `https://` or `mailto:`. "
         "Without it there is no such file.",

@@ -4,7 +4,7 @@
 import logging
 import threading
 import time
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Optional
 
 from vestibule.kernel.services import Services
 from vestibule.web.context import EXTENSION
@@ -28,6 +28,7 @@ class Serving:
         self._make = make_application
         self._stop = threading.Event()
         self._loops: List[threading.Thread] = []
+        self._services: Optional[Services] = None
 
     def begin(self) -> Any:
         """Make the application, let the loops run, and return it.
@@ -41,6 +42,7 @@ class Serving:
             logger.critical("A worker cannot start.", exc_info=error)
             raise SystemExit(CANNOT_START) from error
         services: Services = app.extensions[EXTENSION]
+        self._services = services
         self._loops = [self._run(name, loop)
                        for name, loop in services.begin().items()]
         return app
@@ -49,10 +51,13 @@ class Serving:
         """Let the loops finish what they are at when the process ends.
 
         One writes down what is in memory alone, the other hears what the
-        mail server says of the letter it has just been handed.
+        mail server says of the letter it has just been handed. Passwords
+        that wait are hashed: somebody has been promised an answer.
         """
         self._stop.set()
         until = time.monotonic() + FINISH_SECONDS
+        if self._services is not None:
+            self._services.hashing.stop(FINISH_SECONDS)
         for loop in self._loops:
             loop.join(max(0.0, until - time.monotonic()))
 

@@ -293,7 +293,7 @@ def test_other_things_have_budgets_of_their_own(
         auth: Auth, bob: User) -> None:
     """R008: codes, resets, registrations and letters, each by itself."""
     throttle = auth.throttle
-    budgets: Dict[str, Tuple[Callable[[], None], int, int]] = {
+    budgets: Dict[str, Tuple[Callable[[], object], int, int]] = {
         "code": (lambda: throttle.count_code(EMAIL, HERE), 10, 900),
         "reset": (lambda: throttle.count_reset(HERE), 30, 900),
         "register": (lambda: throttle.count_registration(HERE), 20, 3600),

@@ -29,6 +29,7 @@ DEVELOPMENT, PRODUCTION = "development", "production"
 OPEN, CLOSED = "open", "closed"
 OPTIONAL, REQUIRED = "optional", "required"
 ON, OFF = "on", "off"
+NICE, IDLE = "nice", "idle"
 PRODUCTION_BCRYPT_COST = 10
 PRODUCTION_PASSWORD_LENGTH = 15
 LONGEST_SECRET_FILE = 64 * 1024
@@ -74,6 +75,9 @@ class Settings(NamedTuple):
     pepper_fallbacks: Tuple[Pepper, ...] = ()
     workers: Optional[int] = None
     threads: int = 8
+    hashing: str = NICE
+    hashing_threads: int = 1
+    hashing_places: Optional[int] = None
     trusted_proxies: Tuple[Network, ...] = ()
     limits: Limits = DEFAULTS
     redis_url: Optional[str] = None
@@ -107,6 +111,16 @@ class Settings(NamedTuple):
         if self.email_verification is not None:
             return self.email_verification == REQUIRED
         return not self.is_development
+
+    @property
+    def places_for_hashing(self) -> int:
+        """How many requests may be hashed or wait for it in each process.
+
+        The rest of the threads is for everything else.
+        """
+        if self.hashing_places is not None:
+            return self.hashing_places
+        return max(1, self.threads * 3 // 4)
 
     @property
     def data_file(self) -> Path:
@@ -180,6 +194,13 @@ SETTINGS: Tuple[Setting, ...] = (
     Setting("workers", small_number,
             "processes; chosen for the machine when not set"),
     Setting("threads", small_number, "threads in each process"),
+    Setting("hashing", one_of(NICE, IDLE),
+            "idle: logins also give way to other programs of the machine"),
+    Setting("hashing_threads", small_number,
+            "how many passwords each process hashes at once"),
+    Setting("hashing_places", small_number,
+            "how many requests may wait for that in each process, or be at "
+            "it"),
     Setting("trusted_proxies", networks,
             "networks whose X-Forwarded-For is believed: 10.0.0.0/8,…"),
     Setting("limits", limits,
@@ -315,6 +336,17 @@ def _clashes(settings: Settings) -> List[str]:
     if settings.session_idle > settings.session_lifetime:
         problems.append("VESTIBULE_SESSION_IDLE must not be longer than "
                         "VESTIBULE_SESSION_LIFETIME.")
+    if settings.places_for_hashing >= settings.threads:
+        problems.append(
+            "VESTIBULE_HASHING_PLACES must be less than VESTIBULE_THREADS: "
+            f"with {settings.places_for_hashing} places for logins and "
+            f"{settings.threads} threads, a flood of logins would keep out "
+            "all other requests.")
+    if settings.hashing_threads > settings.places_for_hashing:
+        problems.append(
+            "VESTIBULE_HASHING_THREADS must not be more than "
+            "VESTIBULE_HASHING_PLACES, which is "
+            f"{settings.places_for_hashing}.")
     ids = [each.key_id for each in settings.pepper_fallbacks]
     if settings.pepper is not None:
         ids.append(settings.pepper.key_id)

@@ -196,3 +196,19 @@ class Unavailable(AuthError):
     default_code = "unavailable"
     default_message = "The service is not available at the moment."
     retry_after = 5
+
+
+class Busy(Unavailable):
+    """Too many passwords are being hashed; nothing was done for this one.
+
+    ``retry_after`` says in how many seconds there should be room.
+    """
+
+    default_code = "busy"
+    default_message = ("Too many people are at the door just now. Please try "
+                       "again in a moment.")
+
+    def __init__(self, retry_after: int = 1) -> None:
+        """Keep the whole seconds, at least one."""
+        super().__init__()
+        self.retry_after = max(1, retry_after)

@@ -92,6 +92,12 @@ OF_CODES: Dict[str, Meaning] = {
         "See the log at this instant, and GET /health/ready. Where no rule "
         "is named: VESTIBULE_BREACH_URL and VESTIBULE_PEPPER are what a new "
         "password may need."),
+    "busy": Meaning(
+        "More passwords were to be hashed than there are places for, so "
+        "nothing was done and nothing was counted.",
+        "A flood of logins, or a rush: it passes by itself. Known devices "
+        "have places of their own. See VESTIBULE_HASHING_PLACES, "
+        "VESTIBULE_WORKERS and VESTIBULE_BCRYPT_COST if it is often so."),
     "schema": Meaning(
         "The database has the schema of another version.",
         "See `vestibule migrate`."),

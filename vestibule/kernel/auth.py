@@ -9,11 +9,13 @@ import uuid
 from typing import Callable, List, NamedTuple, Optional
 
 from vestibule.base.errors import (
-    Forbidden, InvalidCredentials, InvalidInput, SessionRequired, merged)
+    Busy, Forbidden, InvalidCredentials, InvalidInput, SessionRequired,
+    merged)
 from vestibule.base.identifiers import canonical_email
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.addresses import Addresses
 from vestibule.kernel.audit import Audit
+from vestibule.kernel.hashing import Asker
 from vestibule.kernel.one_time_tokens import RESET, OneTimeTokens, Presented
 from vestibule.kernel.outbox import RESET_LETTER, Outbox
 from vestibule.kernel.password_change import Means, PasswordChange
@@ -88,12 +90,19 @@ class Auth:
         ``also`` is done with the user in the same transaction. Raises
         ``IdentifierTaken``, which is a ``ValueError``, where the address is
         registered, also by somebody else at the same instant,
-        ``InvalidInput`` for an unfit address or password, and ``Throttled``
-        for too many over HTTP.
+        ``InvalidInput`` for an unfit address or password, ``Throttled`` for
+        too many over HTTP, and ``Busy``, with nothing counted, where a
+        service has no room to hash.
         """
         canonical = self._fit_to_register(email, password)
-        self.throttle.count_registration(origin)
-        hashed_password = self.passwords.hash(password)
+        asker = Asker(has_left=origin.has_left)
+        self.passwords.hashing.require_room(asker)
+        counted = self.throttle.count_registration(origin)
+        try:
+            hashed_password = self.passwords.hash(password, asker)
+        except BaseException:
+            self.throttle.withdraw(counted)
+            raise
         with self._db.transaction():
             user = self.addresses.add_user(canonical, hashed_password)
             self.audit.record("user.registered", user.id, user.id, origin)
@@ -119,15 +128,15 @@ class Auth:
         Raises ``InvalidCredentials`` for a wrong password and for a user who
         is unknown, disabled, without a usable hash or shut after too many
         failures alike, always at the cost of one hash; ``Throttled``, at no
-        such cost, after too many tries; and ``InvalidInput`` for what cannot
-        be a password at all.
+        such cost, after too many tries; ``InvalidInput`` for what cannot be
+        a password at all; and ``Busy`` where a service has no room to hash.
         """
         user = self._find(email)
         claimed = Claimed(_identifier(email, self._local_names), user)
         right = self.password_check.is_right(claimed, password, origin)
         if user is None or not right:
             raise InvalidCredentials()
-        self._keep_up_to_date(user, password)
+        self._keep_up_to_date(user, password, origin)
         return user
 
     def create_session(self, email: str) -> Optional[str]:
@@ -238,7 +247,8 @@ class Auth:
             return None
         return None if user.is_gone(self._db.clock.now()) else user
 
-    def _keep_up_to_date(self, user: User, password: str) -> None:
+    def _keep_up_to_date(self, user: User, password: str,
+                         origin: Origin) -> None:
         """Hash a password that was right anew, where its hash is outdated.
 
         That may fail without harm: the login goes on, the next one tries
@@ -246,11 +256,12 @@ class Auth:
         """
         if not self.passwords.is_outdated(user.hashed_password):
             return
-        better = self.passwords.hash_anew(
-            password, user.hashed_password).decode("ascii")
         try:
+            better = self.passwords.hash_anew(
+                password, user.hashed_password,
+                Asker(True, origin.has_left)).decode("ascii")
             self._db.swap_hash(user.id, str(user.hashed_password), better)
-        except (DBAPIError, PoolTimeout):
+        except (Busy, DBAPIError, PoolTimeout):
             return
 
 

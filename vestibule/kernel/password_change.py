@@ -5,9 +5,10 @@
 from typing import Any, Dict, NamedTuple, Optional
 
 from vestibule.base.errors import (
-    Forbidden, InvalidCredentials, InvalidToken, SessionRequired)
+    Busy, Forbidden, InvalidCredentials, InvalidToken, SessionRequired)
 from vestibule.base.origin import LIBRARY, Origin
 from vestibule.kernel.audit import Audit
+from vestibule.kernel.hashing import Asker
 from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, RESET, VERIFY, OneTimeTokens, Presented)
 from vestibule.kernel.outbox import PASSWORD_CHANGED_LETTER, Outbox
@@ -62,11 +63,19 @@ class PasswordChange:
         """
         means = self._means
         means.policy.check_alone(password, "new_password")
-        means.throttle.count_reset(origin)
+        # Whoever has opened the letter is known; who has not, goes no
+        # further than to the token.
+        asker = Asker(True, origin.has_left)
+        means.passwords.hashing.require_room(asker)
+        counted = means.throttle.count_reset(origin)
         token = means.tokens.look_at(presented, RESET)
         owner = self._owner_of(token, email)
         means.policy.check_for(person_of(owner), password, "new_password")
-        hashed_password = means.passwords.hash(password)
+        try:
+            hashed_password = means.passwords.hash(password, asker)
+        except Busy:
+            means.throttle.withdraw(counted)
+            raise
         with self._db.transaction():
             # The user is locked before the token, here as everywhere: two
             # tokens of one user spent at once must not wait for each other.
@@ -96,7 +105,8 @@ class PasswordChange:
         means.policy.check_alone(password, "new_password")
         user = self._proved_by(found, current, origin)
         means.policy.check_for(person_of(user), password, "new_password")
-        hashed_password = means.passwords.hash(password)
+        hashed_password = means.passwords.hash(
+            password, Asker(True, origin.has_left))
         try:
             with self._db.transaction():
                 token = means.sessions.renew(found, user, origin)

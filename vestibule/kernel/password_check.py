@@ -7,9 +7,10 @@ hashed, costs one hash whatever is wrong, and a refusal is written down.
 
 from typing import Callable, NamedTuple, Optional
 
-from vestibule.base.errors import InvalidInput
+from vestibule.base.errors import Busy, InvalidInput
 from vestibule.base.origin import Origin
 from vestibule.kernel.audit import Audit
+from vestibule.kernel.hashing import Asker
 from vestibule.kernel.passwords import Passwords, normal_form
 from vestibule.kernel.throttle import Throttle, Try
 from vestibule.store.db import DB, User
@@ -17,6 +18,13 @@ from vestibule.store.db import DB, User
 
 def nothing_else() -> None:
     """Count nothing else before the password is hashed."""
+
+
+class Also(NamedTuple):
+    """What else a try is counted against, and how that is given back."""
+
+    reserve: Callable[[], None] = nothing_else
+    give_back: Callable[[], None] = nothing_else
 
 
 class Claimed(NamedTuple):
@@ -44,7 +52,7 @@ class PasswordCheck:
         self._audit = audit
 
     def is_right(self, claimed: Claimed, password: str, origin: Origin,
-                 also: Callable[[], None] = nothing_else) -> bool:
+                 also: Also = Also()) -> bool:
         """Say whether this is the password, always at the cost of one hash.
 
         Never for a disabled user, and never after too many failures, so
@@ -52,18 +60,27 @@ class PasswordCheck:
         is hashed, and ``InvalidInput`` for what cannot be a password at
         all, which counts as a try like any other. ``also`` counts what else
         limits it, for a try that is not throttled alone; what it raises is
-        let through, and no try was made.
+        let through, and no try was made. Raises ``Busy`` where there is no
+        room for hashing: before anything is counted, if that can be seen
+        then; else what was counted is given back, as nothing was judged.
         """
         user = claimed.user
+        asker = self._asker(user, origin)
+        self._passwords.hashing.require_room(asker)
         tried = self._throttle.begin(
             claimed.identifier, None if user is None else user.id, origin)
         try:
-            also()
+            also.reserve()
             normal_form(password, claimed.field)
             right = self._passwords.verify(
-                password, _stored(user, tried))
+                password, _stored(user, tried), asker)
         except InvalidInput:
             self._throttle.fail(tried)
+            raise
+        except Busy:
+            # Raised by the hashing alone, so that all is counted by now.
+            also.give_back()
+            self._throttle.withdraw(tried)
             raise
         except BaseException:
             self._throttle.withdraw(tried)
@@ -78,6 +95,15 @@ class PasswordCheck:
                 self._audit.masked(claimed.identifier), origin,
                 reason=self._reason(user, tried))
         return False
+
+    def _asker(self, user: Optional[User], origin: Origin) -> Asker:
+        """Return how somebody lines up: who is known goes before strangers.
+
+        Whether there is such a user makes no difference to strangers.
+        """
+        device = self._throttle.devices.behind(
+            origin, None if user is None else user.id)
+        return Asker(device is not None, origin.has_left)
 
     def _reason(self, user: Optional[User], tried: Try) -> str:
         """Return why a password was refused, for an operator's eyes."""

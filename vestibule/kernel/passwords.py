@@ -18,6 +18,7 @@ from typing import NamedTuple, Optional
 import bcrypt
 
 from vestibule.base.errors import InvalidInput
+from vestibule.kernel.hashing import STRANGER, Asker, Hashing
 from vestibule.kernel.peppers import Peppers, prefix_of
 
 DEFAULT_COST = 12
@@ -47,9 +48,12 @@ class Passwords:
     """Hashes and verifies passwords; ``PasswordPolicy`` judges them."""
 
     def __init__(self, cost: int = DEFAULT_COST,
-                 peppers: Optional[Peppers] = None) -> None:
+                 peppers: Optional[Peppers] = None,
+                 hashing: Optional[Hashing] = None) -> None:
         """Hash with this bcrypt cost, and with a pepper if there is one.
 
+        ``hashing`` says how much is hashed at once; by default everybody
+        does so in their own thread. Beyond it the verbs raise ``Busy``.
         Raises ``ValueError`` for a cost outside 4 to 16.
         """
         if not MINIMUM_COST <= cost <= MAXIMUM_COST:
@@ -58,8 +62,9 @@ class Passwords:
                 f"{MAXIMUM_COST}, not {cost}")
         self._cost = cost
         self.peppers = peppers or Peppers()
+        self.hashing = hashing or Hashing()
 
-    def hash(self, password: str) -> bytes:
+    def hash(self, password: str, asker: Asker = STRANGER) -> bytes:
         """Return the salted, self-describing hash to store.
 
         The length of the result is at most 81 characters of ASCII. Raises
@@ -67,25 +72,30 @@ class Passwords:
         """
         material = normal_form(password).encode("utf-8")
         self.peppers.require_sound()
-        return self._hashed(material, self._cost)
+        return self.hashing.run(
+            lambda: self._hashed(material, self._cost), asker)
 
-    def hash_anew(self, password: str, stored: Optional[str]) -> bytes:
+    def hash_anew(self, password: str, stored: Optional[str],
+                  asker: Asker = STRANGER) -> bytes:
         """Return a hash to take the place of one that is outdated.
 
         A cost that is higher than today's is kept (requirement R016).
         """
         known = _taken_apart(stored)
         cost = self._cost if known is None else max(known.cost, self._cost)
-        return self._hashed(normal_form(password).encode("utf-8"), cost)
+        material = normal_form(password).encode("utf-8")
+        return self.hashing.run(lambda: self._hashed(material, cost), asker)
 
-    def verify(self, password: str, stored: Optional[str]) -> bool:
+    def verify(self, password: str, stored: Optional[str],
+               asker: Asker = STRANGER) -> bool:
         """Say whether the password is the one behind the stored hash.
 
         A refusal costs one hash at the configured cost, whatever is stored:
         nothing, rubbish, a cheaper hash, one with a pepper that is not set,
         or a plain one that this password is too long for. So time tells
-        nothing (Django CVE-2024-39329). Raises ``Unavailable`` while a
-        pepper is missing or wrong, for everybody alike.
+        nothing (Django CVE-2024-39329). All of it is done in one go, after
+        one wait. Raises ``Unavailable`` while a pepper is missing or wrong,
+        for everybody alike.
         """
         material = normal_form(password).encode("utf-8")
         self.peppers.require_sound()
@@ -94,20 +104,13 @@ class Passwords:
         if known is None or key is None:
             if known is not None:
                 self.peppers.doubt()
-            self._spend(self._cost)
+            self.hashing.run(lambda: self._spend(self._cost), asker)
             return False
         if known.digested:
             material = _digested(key, material)
-        fits = len(material) <= BCRYPT_BYTES
-        right = bcrypt.checkpw(
-            material[:BCRYPT_BYTES], known.bcrypt_hash.encode("ascii"))
-        if right and fits:
-            return True
-        # 2^k + 2^k + 2^(k+1) + … + 2^(n-1) = 2^n: what a cheaper hash left
-        # unspent is spent now.
-        for cost in range(known.cost, self._cost):
-            self._spend(cost)
-        return False
+        stands = known
+        return self.hashing.run(
+            lambda: self._fits(material, stands), asker)
 
     def is_outdated(self, stored: Optional[str]) -> bool:
         """Say whether a hash that verified is not as today's are.
@@ -127,6 +130,19 @@ class Passwords:
         if known is None:
             return "unusable_hash"
         return "unknown_pepper" if self._key_of(known) is None else None
+
+    def _fits(self, material: bytes, known: _Stored) -> bool:
+        """Say whether a stored hash is of this, at the cost of today's."""
+        fits = len(material) <= BCRYPT_BYTES
+        right = bcrypt.checkpw(
+            material[:BCRYPT_BYTES], known.bcrypt_hash.encode("ascii"))
+        if right and fits:
+            return True
+        # 2^k + 2^k + 2^(k+1) + … + 2^(n-1) = 2^n: what a cheaper hash left
+        # unspent is spent now.
+        for cost in range(known.cost, self._cost):
+            self._spend(cost)
+        return False
 
     def _hashed(self, material: bytes, cost: int) -> bytes:
         """Return the hash of a password, with its prefix."""

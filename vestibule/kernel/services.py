@@ -6,7 +6,7 @@ from typing import Callable, Dict, NamedTuple, Optional
 
 from vestibule.base.clock import Clock
 from vestibule.base.config import (
-    CLOSED, OFF, ON, ConfigError, Settings, require_service)
+    CLOSED, IDLE, OFF, ON, ConfigError, Settings, require_service)
 from vestibule.kernel.activity import Activity
 from vestibule.kernel.address_change import AddressChange
 from vestibule.kernel.auth import Auth, Rules
@@ -18,6 +18,7 @@ from vestibule.kernel.delivery import Delivery
 from vestibule.kernel.development_key import development_key
 from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.export import Export
+from vestibule.kernel.hashing import Bounds, Hashing
 from vestibule.kernel.housekeeping import Housekeeping
 from vestibule.kernel.idempotency import Idempotency
 from vestibule.kernel.letter_writer import Letterhead, LetterWriter
@@ -58,6 +59,7 @@ class Services(NamedTuple):
     settings: Settings
     db: DB
     auth: Auth
+    hashing: Hashing
     sessions: Sessions
     registration: Registration
     sign_in: SignIn
@@ -91,9 +93,11 @@ class Services(NamedTuple):
         return loops
 
 
-def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
+def open_auth(settings: Settings, clock: Optional[Clock] = None,
+              hashing: Optional[Hashing] = None) -> Auth:
     """Open the database and return the API on it, as the settings say.
 
+    A service hands in where it hashes; a command does so in its own thread.
     Raises ``ConfigError`` for a database that cannot be opened so, or a
     Redis that cannot be used.
     """
@@ -108,7 +112,7 @@ def open_auth(settings: Settings, clock: Optional[Clock] = None) -> Auth:
     return Auth(
         db, Passwords(settings.bcrypt_cost, Peppers(
             settings.pepper, settings.pepper_fallbacks,
-            PepperCanaryStore(db))), key,
+            PepperCanaryStore(db)), hashing), key,
         Lifetimes(settings.session_idle, settings.session_lifetime),
         Rules(password_policy(settings), settings.is_development,
               Throttle(db, key, settings.limits,
@@ -190,7 +194,10 @@ def build_services(settings: Settings,
     """
     require_service(settings)
     mailer = open_mailer(settings)
-    auth = open_auth(settings, clock)
+    hashing = Hashing(Bounds(
+        settings.hashing_threads, settings.places_for_hashing,
+        idle=settings.hashing == IDLE))
+    auth = open_auth(settings, clock, hashing)
     db, key = auth.db, secret_key(settings)
     refusals = Refusals(db)
     verified_only = settings.verification_required
@@ -200,7 +207,8 @@ def build_services(settings: Settings,
         settings.service_name, str(settings.public_url),
         settings.support_address)
     return Services(
-        settings=settings, db=db, auth=auth, sessions=auth.sessions,
+        settings=settings, db=db, auth=auth, hashing=hashing,
+        sessions=auth.sessions,
         registration=Registration(
             db, auth, key, tells_taken=not verified_only),
         sign_in=sign_in, idempotency=Idempotency(db, key),

@@ -107,6 +107,8 @@ class Throttle:
 
     def withdraw(self, tried: Try) -> None:
         """Forget a try that was counted and then could not be made."""
+        if not tried.own + tried.shared and tried.holder is None:
+            return
         with self._db.transaction():
             self.attempts.withdraw(
                 tried.own + tried.shared, tried.counted_at)
@@ -119,11 +121,14 @@ class Throttle:
             "code_identifier": identifier,
             "code_address": network_of(origin.ip)})
 
-    def count_reset(self, origin: Origin) -> None:
-        """Count a new password by a token, or raise ``Throttled``."""
-        self._count(origin, {"reset_address": network_of(origin.ip)})
+    def count_reset(self, origin: Origin) -> Try:
+        """Count a new password by a token, or raise ``Throttled``.
 
-    def count_registration(self, origin: Origin) -> None:
+        What is returned can be withdrawn, here as elsewhere.
+        """
+        return self._count(origin, {"reset_address": network_of(origin.ip)})
+
+    def count_registration(self, origin: Origin) -> Try:
         """Count a registration, or raise ``Throttled``.
 
         An address for which an operator lifted the limit is not held up by
@@ -131,11 +136,11 @@ class Throttle:
         """
         own = {"register_address": network_of(origin.ip)}
         try:
-            self._count(origin, {**own, "register_all": ""})
+            return self._count(origin, {**own, "register_all": ""})
         except Throttled:
             if not self._is_lifted(**own):
                 raise
-            self._count(origin, own)
+            return self._count(origin, own)
 
     def count_mail(self, origin: Origin) -> None:
         """Count a request for a letter, or raise ``Throttled``."""
@@ -160,15 +165,18 @@ class Throttle:
             return True
         return self._failures.add(begun.holder, begun.device, most)
 
-    def _count(self, origin: Origin, subjects: Dict[str, str]) -> None:
+    def _count(self, origin: Origin, subjects: Dict[str, str]) -> Try:
         """Count something that is not judged afterwards."""
         if not _is_request(origin):
-            return
+            return Try()
         wanted: Dict[str, Wanted] = {}
         for name, subject in subjects.items():
             wanted.update(self._wanted(name, subject))
+        counted = Try(shared=tuple(wanted.values()),
+                      counted_at=self._db.clock.now())
         if wanted:
-            self._reserve(wanted, self._db.clock.now())
+            self._reserve(wanted, counted.counted_at)
+        return counted
 
     def _reserve(self, wanted: Dict[str, Wanted], now: datetime) -> None:
         """Count a try under all of these, or raise ``Throttled``."""

@@ -16,7 +16,8 @@ from vestibule.kernel.auth import Auth
 from vestibule.kernel.one_time_tokens import (
     CHANGE_EMAIL, VERIFY, Presented)
 from vestibule.kernel.outbox import VERIFY_LETTER
-from vestibule.kernel.password_check import Claimed
+from vestibule.kernel.hashing import Asker
+from vestibule.kernel.password_check import Also, Claimed
 from vestibule.kernel.password_policy import Person
 from vestibule.kernel.passwords import normal_form
 from vestibule.kernel.pending import EVERYTHING
@@ -128,8 +129,11 @@ class Verification:
         limits of passwords have room for it.
         """
         claimed = Claimed(user.email, user, "password.refused")
+        also = Also(
+            lambda: self._count_try(token),
+            lambda: self._auth.tokens.give_back_try(token, PASSWORD_TRIES))
         if not self._auth.password_check.is_right(
-                claimed, password, origin, lambda: self._count_try(token)):
+                claimed, password, origin, also):
             raise Forbidden(
                 "This is not the password that was chosen at registration.",
                 "wrong_password")
@@ -150,7 +154,9 @@ class Verification:
         self._auth.policy.check_for(
             Person(user.email), password, "new_password")
         values: Dict[str, Any] = dict.fromkeys(PROFILE)
-        values["hashed_password"] = self._auth.passwords.hash(password)
+        # Whoever has opened the letter is known.
+        values["hashed_password"] = self._auth.passwords.hash(
+            password, Asker(True, origin.has_left))
         with self._db.transaction():
             proved = self._prove(
                 token, user, values, "user.taken_over", origin)

@@ -15,6 +15,7 @@ from vestibule.kernel.services import Services
 from vestibule.web.client_address import client_address, is_trusted
 from vestibule.web.cookies import (
     presented_device, presented_registration, presented_token)
+from vestibule.web.departure import departure_of
 
 EXTENSION = "vestibule"
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -70,7 +71,8 @@ def origin() -> Origin:
         address_of(request.environ, services().settings), _user_agent(),
         request_id(), device=presented_device(
             request.environ.get("HTTP_COOKIE", ""),
-            services().settings.public_url))
+            services().settings.public_url),
+        has_left=departure_of(request.environ))
 
 
 def _warn_of_proxy(peer: Optional[str]) -> None:

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from vestibule.base.errors import (
-    AuthError, Conflict, DeletionPending, FactorRequired, Forbidden,
+    AuthError, Busy, Conflict, DeletionPending, FactorRequired, Forbidden,
     IdentifierTaken, InvalidCredentials, InvalidInput, InvalidToken,
     NotFound, PreconditionFailed, Quota, ReauthenticationRequired,
     SessionRequired, Throttled, Unavailable)
@@ -39,6 +39,7 @@ STATUS: Dict[Type[AuthError], int] = {
     Conflict: 409,
     PreconditionFailed: 412,
     Unavailable: 503,
+    Busy: 503,
 }
 CHALLENGE = 'Session realm="vestibule"'
 STEP_UP = ', error="insufficient_user_authentication", max_age=300'
