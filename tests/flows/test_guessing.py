@@ -2,6 +2,7 @@
 """Guessing, as attackers do it, against a service of two processes."""
 
 import json
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -11,8 +12,9 @@ from typing import Any, Dict, Iterator, List, NamedTuple
 
 import pytest
 
-from tests.support.builders import EMAIL, PASSWORD, count
+from tests.support.builders import EMAIL, PASSWORD
 from tests.support.service import Service
+from vestibule.store.attempt import Attempt
 from vestibule.store.db import DB
 
 BOB = {"email": EMAIL, "password": PASSWORD}
@@ -63,14 +65,19 @@ def ask(service: Service, call: str, body: Any, ip: str = HOME,
     method, path = call.split()
     connection = HTTPConnection("127.0.0.1", service.port, timeout=60)
     try:
-        connection.request(method, path, json.dumps(body), {
-            "Content-Type": "application/json", "X-Forwarded-For": ip,
-            "Cookie": cookie})
-        answer = connection.getresponse()
+        while True:
+            connection.request(method, path, json.dumps(body), {
+                "Content-Type": "application/json", "X-Forwarded-For": ip,
+                "Cookie": cookie})
+            answer = connection.getresponse()
+            text = answer.read().decode("utf-8")
+            if answer.status != 503:
+                break
+            # No room for hashing: nothing was judged, so it comes again.
+            time.sleep(0.01)
         jar: Any = SimpleCookie()
         for value in answer.headers.get_all("Set-Cookie") or []:
             jar.load(value)
-        text = answer.read().decode("utf-8")
         return Told(answer.status, {
             name: morsel.value for name, morsel in jar.items()},
             json.loads(text) if text else None)
@@ -134,8 +141,11 @@ def test_of_a_spray_the_budget_of_the_address_is_evaluated(
     later = all_at_once(service, tries[6:15] * 6)
     assert found[401] + later.get(401, 0) == ADDRESS_BUDGET
     db = DB(environ["VESTIBULE_DATABASE_URL"])
-    assert count(db, "attempts") <= ADDRESS_BUDGET + 5
+    # Who found no room for hashing got the try back, and the row stays.
+    with db.reading() as work:
+        counted = work.query(Attempt).filter(Attempt.count > 0).count()
     db.close()
+    assert counted <= ADDRESS_BUDGET + 5
 
 
 def test_guesses_do_not_keep_the_owner_out(service: Service) -> None:

@@ -38,12 +38,19 @@ def statuses(service: Service, email: str, password: str = "wrong",
     """Guess so often, by several threads; return how often each answer."""
     found: List[int] = []
 
+    def judged() -> int:
+        """Guess until there is room for hashing; return the status."""
+        status = 503
+        while status == 503:
+            status = service.request(
+                "POST", "/sessions",
+                {"email": email, "password": password}).status
+        return status
+
     def guess() -> None:
         """Send this thread's share of the guesses."""
         for _ in range(count // workers):
-            found.append(service.request(
-                "POST", "/sessions",
-                {"email": email, "password": password}).status)
+            found.append(judged())
 
     workers = min(THREADS, count)
     threads = [threading.Thread(target=guess) for _ in range(workers)]
