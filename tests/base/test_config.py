@@ -219,3 +219,34 @@ def test_a_file_that_cannot_be_read_stops_the_start(
         path.write_bytes(content)
     problem, = problems_of({"VESTIBULE_CONFIG": str(path)})
     assert problem.startswith("VESTIBULE_CONFIG cannot be read: ")
+
+
+@pytest.mark.parametrize("threads, places, hashing, problem", [
+    ("8", "9", "1", "9 places for logins and 8 threads"),
+    ("8", "8", "1", "8 places for logins and 8 threads"),
+    ("1", None, "1", "1 places for logins and 1 threads"),
+    ("8", "2", "3", "VESTIBULE_HASHING_PLACES, which is 2."),
+    ("8", "7", "7", ""), ("2", None, "1", ""), ("256", None, "192", "")])
+def test_hashing_leaves_threads_for_all_else(
+        threads: str, places: Any, hashing: str, problem: str) -> None:
+    """R125: otherwise the bound would bound nothing; said at the start."""
+    environ = {"VESTIBULE_THREADS": threads,
+               "VESTIBULE_HASHING_THREADS": hashing}
+    if places is not None:
+        environ["VESTIBULE_HASHING_PLACES"] = places
+    if not problem:
+        settings = load(environ).settings
+        assert settings.places_for_hashing < settings.threads
+        return
+    with pytest.raises(ConfigError) as refused:
+        load(environ)
+    sentence, = refused.value.problems
+    assert problem in sentence
+
+
+def test_there_is_room_for_hashing_by_default() -> None:
+    """R125: with any number of threads that may be set."""
+    assert Settings().places_for_hashing == 6
+    for threads in range(2, 257):
+        settings = Settings(threads=threads)
+        assert 1 <= settings.places_for_hashing < threads

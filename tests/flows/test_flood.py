@@ -55,7 +55,7 @@ class Flood:
         return self
 
     def __exit__(self, *details: Any) -> None:
-        """End."""
+        """Let it end."""
         self._over.set()
         for thread in self._threads:
             thread.join()

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import weakref
+from functools import partial
 from typing import Any, Iterator, List
 
 import pytest
@@ -150,7 +151,7 @@ def test_who_is_known_goes_first_but_not_for_ever(gate: Gate) -> None:
             (2.0, "known 1", KNOWN), (3.0, "known 2", KNOWN),
             (1.0 + HEAD_START + 0.5, "known too late", KNOWN)):
         now[0] = instant
-        people.ask_in_turn(lambda name=name: gate.work(name), asker)
+        people.ask_in_turn(partial(gate.work, name), asker)
     gate.open()
     people.go()
     assert gate.done == ["at work", "known 1", "known 2", "stranger 1",
@@ -181,8 +182,8 @@ def test_a_client_that_has_left_costs_no_hash(gate: Gate) -> None:
     left = [False, False]
     for number in range(2):
         people.ask_in_turn(
-            lambda number=number: gate.work(number),
-            Asker(True, lambda number=number: left[number]))
+            partial(gate.work, number), Asker(
+                True, partial(left.__getitem__, number)))
     left[0] = True
     gate.open()
     people.go()
@@ -219,7 +220,7 @@ def test_who_is_interrupted_leaves_the_line(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(hashing_module.threading, "Event", type(
+        patched.setattr(threading, "Event", type(
             "Interrupted", (), {"wait": interrupt, "set": lambda self: None}))
         with pytest.raises(KeyboardInterrupt):
             people.hashing.run(lambda: gate.work("interrupted"))
@@ -233,7 +234,7 @@ def test_what_waits_is_answered_at_the_end(gate: Gate) -> None:
     """R142: nobody new gets in, and nobody who waits is sent away."""
     people = crowd(1, 6)
     for number in range(4):
-        people.ask_in_turn(lambda number=number: gate.work(number))
+        people.ask_in_turn(partial(gate.work, number))
     people.hashing.stop()
     with pytest.raises(Busy) as refused:
         people.hashing.run(gate.work, KNOWN)

@@ -155,10 +155,6 @@ class OneTimeTokens:
             raise InvalidToken().decided_by(SPENT_MEANWHILE)
         return False
 
-    def give_back_try(self, token: OneTimeToken, limit: Limit) -> None:
-        """Give back a try that was counted, where nothing was tried."""
-        self._store.give_back_try(token.digest, limit)
-
     def revoke_all(self, user_id: str, purpose: str) -> int:
         """Make every token of the user for this purpose useless."""
         return self._store.revoke_all(user_id, purpose)

@@ -6,7 +6,7 @@ from typing import Callable, Dict, NamedTuple, Optional
 
 from vestibule.base.clock import Clock
 from vestibule.base.config import (
-    CLOSED, IDLE, OFF, ON, ConfigError, Settings, require_service)
+    CLOSED, IDLE, NICE, OFF, ON, ConfigError, Settings, require_service)
 from vestibule.kernel.activity import Activity
 from vestibule.kernel.address_change import AddressChange
 from vestibule.kernel.auth import Auth, Rules
@@ -47,6 +47,8 @@ from vestibule.store.pepper_canary import PepperCanaryStore
 
 
 Loop = Callable[[threading.Event], None]
+# Whether hashing gives way to other programs, too.
+GIVES_WAY = {NICE: False, IDLE: True}
 
 
 class Services(NamedTuple):
@@ -196,7 +198,7 @@ def build_services(settings: Settings,
     mailer = open_mailer(settings)
     hashing = Hashing(Bounds(
         settings.hashing_threads, settings.places_for_hashing,
-        idle=settings.hashing == IDLE))
+        idle=GIVES_WAY[settings.hashing]))
     auth = open_auth(settings, clock, hashing)
     db, key = auth.db, secret_key(settings)
     refusals = Refusals(db)

@@ -24,7 +24,8 @@ from vestibule.kernel.pending import EVERYTHING
 from vestibule.kernel.registration_proof import proves_registration
 from vestibule.kernel.sessions import is_unchanged
 from vestibule.store.db import DB, NoResultFound, User
-from vestibule.store.one_time_token import Limit, OneTimeToken
+from vestibule.store.one_time_token import (
+    Limit, OneTimeToken, OneTimeTokenStore)
 
 PASSWORD_TRIES = Limit("password_tries", 5)
 PROFILE = ("name", "locale", "picture", "app_metadata")
@@ -54,6 +55,7 @@ class Verification:
         self._auth = auth
         self._key = key
         self._address_change = address_change
+        self._store = OneTimeTokenStore(db)
 
     def request(self, email: str, origin: Origin = LIBRARY) -> str:
         """Have the letter sent again; return the address's one spelling.
@@ -131,7 +133,7 @@ class Verification:
         claimed = Claimed(user.email, user, "password.refused")
         also = Also(
             lambda: self._count_try(token),
-            lambda: self._auth.tokens.give_back_try(token, PASSWORD_TRIES))
+            lambda: self._store.give_back_try(token.digest, PASSWORD_TRIES))
         if not self._auth.password_check.is_right(
                 claimed, password, origin, also):
             raise Forbidden(
