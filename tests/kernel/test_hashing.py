@@ -145,7 +145,7 @@ def test_who_is_known_goes_first_but_not_for_ever(gate: Gate) -> None:
     """R077: strangers wait their time, and everybody in their order."""
     now = [0.0]
     people = crowd(1, 12, now=lambda: now[0])
-    people.ask_in_turn(lambda: gate.work("at work"))
+    people.set_to_work(gate, "at work")
     for instant, name, asker in (
             (1.0, "stranger 1", Asker()), (1.0, "stranger 2", Asker()),
             (2.0, "known 1", KNOWN), (3.0, "known 2", KNOWN),
@@ -160,14 +160,16 @@ def test_who_is_known_goes_first_but_not_for_ever(gate: Gate) -> None:
 
 def test_nobody_waits_beyond_the_patience(gate: Gate) -> None:
     """R125: what is refused so is never hashed, not even later."""
-    people = crowd(1, 6, patience=0.05)
-    people.ask_in_turn(lambda: gate.work("at work"))
+    people = crowd(1, 6)
+    people.set_to_work(gate, "at work")
+    setattr(people.hashing, "_bounds", Bounds(1, 6, 0.05))
     for _ in range(2):
         people.ask(lambda: gate.work("late"))
     eventually(lambda: len(people.refusals) == 2)
     assert people.waiting() == 0
     assert {busy.rule for busy in people.refusals} == {
         "hashing: nobody came to it in 0.05 seconds"}
+    setattr(people.hashing, "_bounds", Bounds(1, 6))
     gate.open()
     people.go()
     assert people.hashing.run(lambda: "next") == "next"
@@ -178,7 +180,7 @@ def test_nobody_waits_beyond_the_patience(gate: Gate) -> None:
 def test_a_client_that_has_left_costs_no_hash(gate: Gate) -> None:
     """R125: whether it left is asked when its turn has come."""
     people = crowd(1, 6)
-    people.ask_in_turn(gate.work)
+    people.set_to_work(gate)
     left = [False, False]
     for number in range(2):
         people.ask_in_turn(
@@ -213,7 +215,7 @@ def test_who_is_interrupted_leaves_the_line(
         gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """R125: a place is not lost by it, and nothing is hashed."""
     people = crowd(1, 6)
-    people.ask_in_turn(gate.work)
+    people.set_to_work(gate)
 
     def interrupt(event: Any, timeout: Any = None) -> bool:
         """Be interrupted instead of waiting."""

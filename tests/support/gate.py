@@ -74,6 +74,12 @@ class Crowd:
         self.ask(work, asker)
         eventually(lambda: self.taken() + len(self.refusals) > before)
 
+    def set_to_work(self, gate: Gate, name: Any = None) -> None:
+        """Have a thread of the pool stand at the gate already."""
+        before = gate.running
+        self.ask(lambda: gate.work(name), Asker(known=True))
+        eventually(lambda: gate.running > before)
+
     def taken(self) -> int:
         """Return how many places are taken."""
         return self.waiting() + int(getattr(self.hashing, "_running"))

@@ -29,7 +29,8 @@ def full(auth: Auth, taken: int = PLACES) -> Iterator[Crowd]:
     """Take so many places for a while; whoever comes is refused at once."""
     people, gate = Crowd(auth.passwords.hashing), Gate()
     try:
-        for _ in range(taken):
+        people.set_to_work(gate)
+        for _ in range(taken - 1):
             people.ask_in_turn(gate.work, Asker(known=True))
         yield people
     finally:
