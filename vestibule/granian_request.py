@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from vestibule.web.access import WSGI
 from vestibule.web.body import MAXIMUM_BYTES
+from vestibule.web.departure import HAS_LEFT
 
 # As many bytes as Gunicorn takes.
 LONGEST_TARGET = 4094
@@ -143,10 +144,54 @@ class _Body:
                 if self._requests.awaits(self):
                     self.await_more()
             elif self._requests.settle(self):
+                self._environ[HAS_LEFT] = _Departure(
+                    self._watcher.proto).has_left
                 self._requests.answer(
                     self._watcher, self._environ, bytes(self._read), False)
         except BaseException as error:
             give_up(self._watcher, error)
+
+
+class _Departure:
+    """Whether the client of a request has left; its body is here already.
+
+    Granian says so to whoever waits for more of the body. That costs it
+    something, so nobody waits before somebody wants to know.
+    """
+
+    def __init__(self, proto: Any) -> None:
+        """Watch this request, once that is asked for."""
+        self._proto = proto
+        self._watches = self._left = False
+
+    def has_left(self) -> bool:
+        """Say whether the client is known to have left.
+
+        Who asks for the first time has it watched, and hears no.
+        """
+        if not self._watches:
+            self._watches = True
+            self._watch()
+        return self._left
+
+    def _watch(self) -> None:
+        """Wait for what granian says next, and return at once."""
+        self._proto.receive().add_done_callback(self._hear)
+
+    def _hear(self, pending: Any) -> None:
+        """Take it that the client has left, unless it is the body's end.
+
+        The same is said when it has been answered, and nobody asks then.
+        """
+        try:
+            if pending.cancelled():
+                return
+            if pending.result()["type"] == "http.disconnect":
+                self._left = True
+            else:
+                self._watch()
+        except BaseException as error:
+            logger.error("A client is not watched.", exc_info=error)
 
 
 class _Answer:

@@ -191,8 +191,28 @@ def test_a_client_that_has_left_costs_no_hash(gate: Gate) -> None:
     people.go()
     assert gate.done == [None, 1]
     assert [busy.rule for busy in people.refusals] == [
-        "hashing: the client had left when its turn came"]
+        "hashing: the client had left before its turn"]
     assert people.taken() == 0
+
+
+def test_who_has_left_already_takes_no_place(gate: Gate) -> None:
+    """R125: and whoever is to be watched is, from then on."""
+    people = crowd(1, 6)
+    people.set_to_work(gate)
+    with pytest.raises(Busy):
+        people.hashing.run(gate.work, Asker(True, lambda: True))
+    asked: List[int] = []
+
+    def stay() -> bool:
+        """Stay, and count how often that is asked."""
+        asked.append(len(asked))
+        return False
+
+    people.ask_in_turn(gate.work, Asker(True, stay))
+    assert asked == [0] and people.taken() == 2
+    gate.open()
+    people.go()
+    assert asked == [0, 1]
 
 
 @pytest.mark.parametrize("kind", [ValueError, SystemExit, Abort])

@@ -9,6 +9,7 @@ import pytest
 from vestibule import granian_request
 from vestibule.granian_request import (
     LONGEST_FIELD, LONGEST_TARGET, MOST_FIELDS, Requests)
+from vestibule.web.departure import HAS_LEFT
 
 Fields = List[Any]
 GONE: Dict[str, Any] = {"type": "http.disconnect"}
@@ -139,6 +140,28 @@ def test_a_body_that_will_be_refused_is_not_awaited(headers: Fields) -> None:
     assert watcher.promised == []
     assert (watcher.status, watcher.body) == (201, b"")
     assert (b"connection", b"close") in watcher.sent[0]["headers"]
+
+
+def test_whoever_asks_hears_that_a_client_has_left() -> None:
+    """R125: from granian, which is bothered for nobody else."""
+    questions: List[Callable[[], bool]] = []
+
+    def curious(environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Answer, and go on asking."""
+        questions.append(environ[HAS_LEFT])
+        return echo(environ, start_response)
+
+    watcher = Watcher(long(3))
+    Requests(curious).take(watcher)
+    watcher.promised[0].keep(piece(b"abc"))
+    assert len(watcher.promised) == 1
+    [has_left] = questions
+    assert not has_left() and not has_left()
+    assert len(watcher.promised) == 2
+    watcher.promised[1].keep(piece(b"", False))
+    assert not has_left()
+    watcher.promised[2].keep(GONE)
+    assert has_left() and len(watcher.promised) == 3
 
 
 @pytest.mark.parametrize("odd", [

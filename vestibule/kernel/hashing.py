@@ -36,7 +36,9 @@ class Asker(NamedTuple):
     """For whom something is hashed.
 
     ``known`` are who come with a known device, a session or a good token;
-    ``has_left`` says whether nobody waits for the answer any more.
+    ``has_left`` says whether nobody waits for the answer any more. It is
+    asked twice, for some learn it only once they are asked: before there is
+    a line to stand in, and when the turn comes.
     """
 
     known: bool = False
@@ -88,8 +90,7 @@ class _Job:
         """
         try:
             if self._asker.has_left():
-                self.error = Busy(1).decided_by(
-                    "hashing: the client had left when its turn came")
+                self.error = _gone()
                 return False
             self.result = self._work()
         except BaseException as error:
@@ -146,6 +147,8 @@ class Hashing:
         """
         if not self._bounds.threads:
             return work()
+        if asker.has_left():
+            raise _gone()
         job = _Job(work, asker, self._now())
         self._line_up(job, asker)
         self._await(job)
@@ -274,6 +277,11 @@ def _begin_anew() -> None:
 
 
 os.register_at_fork(after_in_child=_begin_anew)
+
+
+def _gone() -> Busy:
+    """Return what nobody will read: the client has left."""
+    return Busy(1).decided_by("hashing: the client had left before its turn")
 
 
 def _give_way(idle: bool) -> None:
