@@ -28,7 +28,7 @@ from vestibule.features.welcome import routes as welcome
 from vestibule.features.well_known import routes as well_known
 from vestibule.kernel.services import Services, build_services
 from vestibule.web import (
-    access, body, cors, errors, headers, hosts, session_check)
+    access, body, cors, errors, headers, hosts, room, session_check)
 from vestibule.web.access import WSGI
 from vestibule.web.context import EXTENSION
 
@@ -39,6 +39,8 @@ DEVELOPMENT_FEATURES = (mailbox,)
 # These are answered past Flask where a live session asks.
 ASKED_ALL_DAY = {"/session/check": check_answer, "/profile": profile_answer,
                  "/session": session_answer}
+# Nothing but a login is hashed for here, and anybody may ask for it.
+LOGINS = ("/sessions",)
 # In this order each request passes them before its view.
 SHARED = (access, headers, hosts, cors, body, errors)
 
@@ -59,8 +61,10 @@ def create_app(settings: Settings,
     if settings.is_development:
         for feature in DEVELOPMENT_FEATURES:
             app.register_blueprint(feature.routes)
-    ordinary = access.logged(settings, errors.last_resort(
-        app, _under_prefix(app.wsgi_app, settings.public_url.prefix)))
+    within = errors.last_resort(
+        app, _under_prefix(app.wsgi_app, settings.public_url.prefix))
+    ordinary = access.logged(
+        settings, room.refused_first(app, within, LOGINS))
     outermost: Any = session_check.answered_first(
         app, ordinary, ASKED_ALL_DAY)
     app.wsgi_app = outermost  # type: ignore[method-assign]

@@ -5,6 +5,8 @@ Either that is seen before anything is done, or somebody has waited in vain,
 and what was counted beforehand is given back.
 """
 
+import threading
+import time
 from datetime import timedelta
 from functools import partial
 from typing import Any, Callable, Dict, Iterator, List
@@ -15,6 +17,7 @@ import pytest
 from tests.support.builders import (
     EMAIL, HASH, PASSWORD, all_but_tries, count, everything, make_newcomer,
     make_user, overheard, store_hash)
+from tests.support.gate import eventually
 from tests.support.hash_work import Work
 from tests.support.limited import (
     HERE, IN, REFUSED, THROTTLED, at, outcome, outcomes)
@@ -23,7 +26,8 @@ from tests.support.recovery import (
 from tests.support.rush import PLACES, full, pooled, too_slow
 from vestibule.base.errors import (
     Busy, Forbidden, InvalidToken, Throttled)
-from vestibule.base.limits import DEFAULTS, Budget, Limits
+from vestibule.base.limits import (
+    DEFAULTS, UNLIMITED, Budget, Limits)
 from vestibule.kernel.auth import Auth
 from vestibule.kernel.hashing import Asker
 from vestibule.kernel.one_time_tokens import Mailed, TypedCode
@@ -97,6 +101,10 @@ def test_a_full_line_refuses_before_anything_is_done(
     assert work.units == []
     assert not [each for each in statements if not each.lstrip().startswith(
         ("SELECT", "BEGIN"))]
+    with full(auth), overheard(auth.db.engine) as statements:
+        for name in ("login", "registration", "reset", "reset by code"):
+            busy(doings[name])
+    assert statements == []
     assert everything(auth.db) == before
 
 
@@ -133,12 +141,46 @@ def test_a_known_device_has_room_among_strangers(
     SignIn(auth.db, auth).reauthenticate(
         found, PASSWORD, HERE._replace(session_id=found.id))
     auth.register_user("new@example.com", PASSWORD, at("192.0.2.7", device))
+    # Each login asks twice: at first its device is taken at its word.
     assert [asker.known for asker in ranks] == [
-        True, False, False, True, False]
+        True, True, True, False, True, False, True, True, False]
     delattr(hashing, "require_room")
     with full(auth, 4):
         busy(lambda: sign_in(auth))
-        hashing.require_room(ranks[0])
+        hashing.require_room(ranks[1])
+
+
+def test_in_a_flood_each_hash_lets_somebody_in(
+        auth: Auth, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R129: none is computed for who is refused, however many come.
+
+    So as many get in a second as when nobody is refused, but for what the
+    refusals cost.
+    """
+    auth.throttle.limits = UNLIMITED
+    work = Work(monkeypatch)
+    came, let_in = 3 * PLACES, 5
+    refused: List[Busy] = []
+
+    def log_in() -> None:
+        """Sign in some times; whoever is refused comes again."""
+        done = 0
+        while done < let_in:
+            try:
+                sign_in(auth)
+                done += 1
+            except Busy as busy_now:
+                refused.append(busy_now)
+                time.sleep(0.001)
+
+    threads = [threading.Thread(target=log_in) for _ in range(came)]
+    with full(auth):
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(refused) > came)
+    for thread in threads:
+        thread.join()
+    assert len(work.units) == came * let_in
 
 
 @pytest.mark.parametrize("email", [EMAIL, NOBODY])

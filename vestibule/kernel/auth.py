@@ -94,9 +94,9 @@ class Auth:
         too many over HTTP, and ``Busy``, with nothing counted, where a
         service has no room to hash.
         """
-        canonical = self._fit_to_register(email, password)
         asker = Asker(has_left=origin.has_left)
         self.passwords.hashing.require_room(asker)
+        canonical = self._fit_to_register(email, password)
         counted = self.throttle.count_registration(origin)
         try:
             hashed_password = self.passwords.hash(password, asker)
@@ -131,6 +131,7 @@ class Auth:
         such cost, after too many tries; ``InvalidInput`` for what cannot be
         a password at all; and ``Busy`` where a service has no room to hash.
         """
+        self.password_check.require_room(origin)
         user = self._find(email)
         claimed = Claimed(_identifier(email, self._local_names), user)
         right = self.password_check.is_right(claimed, password, origin)

@@ -51,6 +51,15 @@ class PasswordCheck:
         self._throttle = throttle
         self._audit = audit
 
+    def require_room(self, origin: Origin) -> None:
+        """Raise ``Busy`` where whoever asks so would find no room.
+
+        That is seen before anybody is looked up, so that a refusal costs
+        next to nothing. A device cookie may turn out to be good.
+        """
+        may_be_known = (origin.device, origin.session_id) != (None, None)
+        self._passwords.hashing.require_room(Asker(may_be_known))
+
     def is_right(self, claimed: Claimed, password: str, origin: Origin,
                  also: Also = Also()) -> bool:
         """Say whether this is the password, always at the cost of one hash.

@@ -44,7 +44,7 @@ def answered_first(app: Flask, inner: WSGI,
     services: Services = app.extensions[EXTENSION]
     settings = services.settings
     hosts = allowed_hosts(settings)
-    same = _headers_of_all(app)
+    same = headers_of_all(app)
     doors: Dict[str, _Door] = {}
     for path, view in views.items():
         door = _Door(services, view, same)
@@ -107,7 +107,7 @@ class _Door:
         return _Written(found, shown.status, headers, [shown.body])
 
 
-def _headers_of_all(app: Flask) -> Headers:
+def headers_of_all(app: Flask) -> Headers:
     """Return the headers that every plain answer has, from who adds them."""
     with app.test_request_context():
         response = app.process_response(Response())

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Logins for which there is no room are refused before Flask sees them.
+
+In a flood nearly all requests are such, and whoever floods does not wait
+before the next one. What each of them costs is taken from those that do get
+hashed, as hashing goes after everything else.
+"""
+
+from typing import Any, Dict, Iterable
+
+from flask import Flask
+
+from vestibule.base.errors import Busy
+from vestibule.kernel.hashing import Asker
+from vestibule.kernel.refusals import Asked
+from vestibule.kernel.services import Services
+from vestibule.web.access import RULE_KEY, WSGI
+from vestibule.web.answers import JSON, PROBLEM_JSON, ready
+from vestibule.web.body import MAXIMUM_BYTES
+from vestibule.web.context import (
+    EXTENSION, REQUEST_ID_HEADER, request_id_of)
+from vestibule.web.cookies import presented_device
+from vestibule.web.hosts import allowed_hosts
+from vestibule.web.session_check import headers_of_all
+
+STATUS = 503
+STATUS_LINE = "503 Service Unavailable"
+# With these an answer has more to it, or is another one.
+NOT_PLAIN = ("HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE", "HTTP_TRANSFER_ENCODING")
+
+
+def refused_first(app: Flask, inner: WSGI, paths: Iterable[str]) -> WSGI:
+    """Answer a plain ``POST`` to these paths here where the line is full.
+
+    That promises nobody a place: the kernel looks again. Everything else is
+    handed on, and refused there in the same words.
+    """
+    services: Services = app.extensions[EXTENSION]
+    settings, hashing = services.settings, services.hashing
+    hosts = allowed_hosts(settings)
+    same = headers_of_all(app)
+    rules = {prefix + path: path for path in paths
+             for prefix in ("", settings.public_url.prefix)}
+
+    def outer(environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Refuse whom there is no room for, and hand all others on."""
+        rule = rules.get(environ["PATH_INFO"])
+        if (rule is None or environ["REQUEST_METHOD"] != "POST"
+                or environ.get("HTTP_HOST", "").lower() not in hosts
+                or not _is_plain(environ)):
+            return inner(environ, start_response)
+        device = presented_device(
+            environ.get("HTTP_COOKIE", ""), settings.public_url)
+        try:
+            # Whether the device is a known one is found out later.
+            hashing.require_room(Asker(device is not None))
+        except Busy as busy:
+            environ[RULE_KEY] = rule
+            services.refusals.note(
+                Asked(request_id_of(environ), "POST", rule), STATUS,
+                busy.code, busy.rule)
+            refusal = ready({"message": busy.message},
+                            ("Retry-After", str(busy.retry_after)))
+            start_response(STATUS_LINE, [
+                *refusal.headers, *same,
+                ("Content-Length", str(len(refusal.body))),
+                (REQUEST_ID_HEADER, request_id_of(environ))])
+            return [refusal.body]
+        return inner(environ, start_response)
+    return outer
+
+
+def _is_plain(environ: Dict[str, Any]) -> bool:
+    """Say whether nothing but the line could refuse a request unread.
+
+    A body that is too long must not be left in the connection.
+    """
+    length = environ.get("CONTENT_LENGTH") or "0"
+    return (not any(name in environ for name in NOT_PLAIN)
+            and PROBLEM_JSON not in environ.get("HTTP_ACCEPT", "")
+            and length.isdecimal() and len(length) <= len(str(MAXIMUM_BYTES))
+            and int(length) <= MAXIMUM_BYTES)
