@@ -224,7 +224,8 @@ def test_a_file_that_cannot_be_read_stops_the_start(
 @pytest.mark.parametrize("threads, places, hashing, problem", [
     ("8", "9", "1", "9 places for logins and 8 threads"),
     ("8", "8", "1", "8 places for logins and 8 threads"),
-    ("1", None, "1", "1 places for logins and 1 threads"),
+    ("1", None, "1", "VESTIBULE_THREADS must be 2 or more"),
+    ("1", "1", "1", "VESTIBULE_THREADS must be 2 or more"),
     ("8", "2", "3", "VESTIBULE_HASHING_PLACES, which is 2."),
     ("8", "7", "7", ""), ("2", None, "1", ""), ("256", None, "192", "")])
 def test_hashing_leaves_threads_for_all_else(

@@ -336,7 +336,11 @@ def _clashes(settings: Settings) -> List[str]:
     if settings.session_idle > settings.session_lifetime:
         problems.append("VESTIBULE_SESSION_IDLE must not be longer than "
                         "VESTIBULE_SESSION_LIFETIME.")
-    if settings.places_for_hashing >= settings.threads:
+    if settings.threads == 1:
+        problems.append(
+            "VESTIBULE_THREADS must be 2 or more: a flood of logins would "
+            "keep out all other requests.")
+    elif settings.places_for_hashing >= settings.threads:
         problems.append(
             "VESTIBULE_HASHING_PLACES must be less than VESTIBULE_THREADS: "
             f"with {settings.places_for_hashing} places for logins and "
