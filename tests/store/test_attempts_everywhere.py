@@ -181,6 +181,20 @@ def test_a_try_of_a_window_that_is_over_is_withdrawn_from_none(
     assert used(attempts, clock) == {ONE: 1}
 
 
+def test_a_try_that_is_counted_late_is_withdrawn(
+        attempts: AttemptStore, clock: SetClock) -> None:
+    """R075: another was made after it, and began the window before it."""
+    earlier = clock.now()
+    clock.advance(seconds=1)
+    take(attempts, clock, one=9)
+    attempts.reserve([Wanted(ONE, Budget(9, SHORT))], earlier)
+    assert used(attempts, clock) == {ONE: 2}
+    withdraw(attempts, clock, earlier)
+    assert used(attempts, clock) == {ONE: 1}
+    withdraw(attempts, clock)
+    assert used(attempts, clock) == {ONE: 0}
+
+
 def test_a_withdrawn_try_of_many_at_once_is_of_no_burst(
         attempts: AttemptStore, clock: SetClock) -> None:
     """The right one that is left alone forgets what came before it."""
@@ -196,11 +210,12 @@ def test_a_withdrawn_try_of_many_at_once_is_of_no_burst(
 def test_a_lifted_try_is_withdrawn_and_stays_lifted(
         attempts: AttemptStore, clock: SetClock) -> None:
     """However much longer it is lifted than its window is."""
-    attempts.lift([ONE], clock.now() + timedelta(hours=8))
+    ends_at = clock.now() + timedelta(hours=8)
+    attempts.lift([ONE], ends_at)
     assert take(attempts, clock, one=1) is None
     withdraw(attempts, clock)
     withdraw(attempts, clock)
-    assert attempts.windows([ONE], clock.now())[ONE].used == LIFTED
+    assert attempts.windows([ONE], clock.now())[ONE] == (LIFTED, ends_at)
 
 
 def test_what_is_over_is_not_shown(

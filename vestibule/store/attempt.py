@@ -42,13 +42,17 @@ class Attempt(Base):
 # all of them, and building them anew took longer than they take.
 FIND = Attempt.__table__.select().where(
     Attempt.__table__.c.key.in_(bindparam("keys", expanding=True)))
-# A window that is over begins anew.
+# A window that is over begins anew. Of tries at one instant the first to be
+# written need not be the first that was made, and a window begins with that:
+# else those made before could not be withdrawn.
 COUNT = text("""
 UPDATE attempts SET
     count = CASE WHEN ends_at <= :now THEN 1 ELSE count + 1 END,
     open = CASE WHEN ends_at <= :now THEN 1 ELSE open + 1 END,
     burst = CASE WHEN ends_at <= :now OR open = 0 THEN 1 ELSE burst + 1 END,
-    ends_at = CASE WHEN ends_at <= :now THEN :ends_at ELSE ends_at END
+    ends_at = CASE WHEN ends_at <= :now
+                     OR (count >= 0 AND ends_at > :ends_at) THEN :ends_at
+                   ELSE ends_at END
 WHERE key = :key AND (ends_at <= :now OR count < :most)""")
 SETTLE = text("UPDATE attempts SET open = open - 1 "
               "WHERE key = :key AND open > 0")

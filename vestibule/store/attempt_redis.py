@@ -27,7 +27,8 @@ GRACE = timedelta(minutes=1)
 
 # Microseconds since 1970 stay below 2^53, so Lua's numbers compare them
 # exactly; they are stored as they were sent, for Lua would round them when it
-# writes them.
+# writes them. As in the table, a window begins with the first try that was
+# made, whichever is the first to be counted.
 RESERVE = """
 local now = tonumber(ARGV[1])
 local spent, latest = 0, '0'
@@ -45,8 +46,13 @@ if spent > 0 then
 end
 for i, key in ipairs(KEYS) do
     if live[i] then
-        if redis.call('HGET', key, 'open') == '0' then
+        local held = redis.call('HMGET', key, 'open', 'count', 'ends_at')
+        if held[1] == '0' then
             redis.call('HSET', key, 'burst', 0)
+        end
+        if tonumber(held[2]) >= 0
+                and tonumber(held[3]) > tonumber(ARGV[i * 3]) then
+            redis.call('HSET', key, 'ends_at', ARGV[i * 3])
         end
         redis.call('HINCRBY', key, 'count', 1)
         redis.call('HINCRBY', key, 'open', 1)
