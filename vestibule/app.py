@@ -39,7 +39,7 @@ DEVELOPMENT_FEATURES = (mailbox,)
 # These are answered past Flask where a live session asks.
 ASKED_ALL_DAY = {"/session/check": check_answer, "/profile": profile_answer,
                  "/session": session_answer}
-# Nothing but a login is hashed for here, and anybody may ask for it.
+# Anybody may ask for these, and nothing comes of them without a hash.
 LOGINS = ("/sessions",)
 # In this order each request passes them before its view.
 SHARED = (access, headers, hosts, cors, body, errors)
@@ -61,10 +61,9 @@ def create_app(settings: Settings,
     if settings.is_development:
         for feature in DEVELOPMENT_FEATURES:
             app.register_blueprint(feature.routes)
-    within = errors.last_resort(
-        app, _under_prefix(app.wsgi_app, settings.public_url.prefix))
-    ordinary = access.logged(
-        settings, room.refused_first(app, within, LOGINS))
+    within = room.refused_first(
+        app, _under_prefix(app.wsgi_app, settings.public_url.prefix), LOGINS)
+    ordinary = access.logged(settings, errors.last_resort(app, within))
     outermost: Any = session_check.answered_first(
         app, ordinary, ASKED_ALL_DAY)
     app.wsgi_app = outermost  # type: ignore[method-assign]
