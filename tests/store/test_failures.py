@@ -112,9 +112,11 @@ def test_of_many_devices_the_last_are_kept(
         failures.add(eve, f"device {number}", 9)
     clock.advance(seconds=1)
     failures.add(ada, "device 0", 9)
-    assert failures.trim(2, 1) == 1
-    assert failures.trim(2, 9) == 2
-    assert failures.trim(2, 9) == 0
+    since = clock.now() - timedelta(seconds=1)
+    assert failures.trim(2, clock.now(), 9) == 0
+    assert failures.trim(2, since, 1) == 1
+    assert failures.trim(2, since, 9) == 2
+    assert failures.trim(2, since, 9) == 0
     assert counted(failures, ada) == [
         (UNKNOWN_DEVICES, 1), ("device 0", 2), ("device 4", 1)]
     assert count(db, "failures") == 5

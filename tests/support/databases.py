@@ -4,7 +4,7 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Callable, Dict, List, Optional
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from tests.support.postgresql import Cluster, NoPostgreSQL
 from vestibule.store.changes import place_of
 from vestibule.store.db import DB
+from vestibule.store.engine import open_engine
 from vestibule.store.models import METADATA
 from vestibule.store.schema import upgrade
 
@@ -50,6 +51,16 @@ class Databases:
         if kind == SQLITE:
             return f"sqlite:///{folder / f'bare{self._count}.db'}"
         return self._create(f"bare{self._count}")
+
+    def filled(self, kind: str, folder: Path,
+               fill: Callable[[Engine], None]) -> str:
+        """Return the URL of a database of its own, with tables and rows."""
+        url = self.bare(kind, folder)
+        engine = open_engine(url)
+        upgrade(engine)
+        fill(engine)
+        engine.dispose()
+        return url
 
     def stop(self) -> None:
         """Stop the cluster, if it was started.

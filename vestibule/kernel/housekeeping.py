@@ -3,7 +3,7 @@
 
 import logging
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Callable, Optional, Tuple
 
 from vestibule.kernel.devices import KNOWN_FOR
@@ -26,6 +26,9 @@ BATCH = 500
 LETTERS_KEPT = timedelta(days=30)
 # Of so many known devices of a user failures are kept.
 MOST_DEVICES = 100
+FIRST_LOOK_BACK = timedelta(days=1)
+# What another machine is late by, its clock and its commit.
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
 logger = logging.getLogger(__name__)
 
 
@@ -41,6 +44,7 @@ class Housekeeping:
         """Keep this database in order, and erase whose time has come."""
         self._db = db
         self._last_seen = last_seen
+        self._trimmed_at: Optional[datetime] = None
         self._refusals = noted = refusals or Refusals(db)
         sessions, tokens = SessionStore(db), OneTimeTokenStore(db)
         letters, reservations = LetterStore(db), ReservationStore(db)
@@ -52,7 +56,7 @@ class Housekeeping:
             lambda: reservations.purge(db.clock.now(), BATCH),
             lambda: attempts.purge(db.clock.now(), BATCH),
             lambda: failures.purge(db.clock.now() - KNOWN_FOR, BATCH),
-            lambda: failures.trim(MOST_DEVICES, BATCH),
+            lambda: self._trim(failures),
             lambda: idempotency.purge(db.clock.now(), BATCH),
             lambda: letters.purge(db.clock.now() - LETTERS_KEPT, BATCH),
             lambda: noted.purge(BATCH))
@@ -85,6 +89,19 @@ class Housekeeping:
                 removed += count
                 count = purge_batch()
             removed += count
+        return removed
+
+    def _trim(self, failures: FailureStore) -> int:
+        """Remove failures on more known devices than are kept; count them.
+
+        Only of users who failed since the last look, or in the last day
+        where there was none: all of the table would take its time.
+        """
+        now = self._db.clock.now()
+        since = self._trimmed_at or now - FIRST_LOOK_BACK
+        removed = failures.trim(MOST_DEVICES, since, BATCH)
+        if not removed:
+            self._trimmed_at = now - CLOCKS_DIFFER_BY
         return removed
 
     def _flush(self) -> None:

@@ -33,7 +33,7 @@ class ErasureStore:
         with self._db.reading() as work:
             return [row[0] for row in work.query(User.id)
                     .filter(User.__table__.c.delete_after <= before)
-                    .order_by(User.__table__.c.delete_after, User.id)
+                    .order_by(User.__table__.c.delete_after)
                     .limit(limit)]
 
     def blur_events(self, user_id: str, pseudonym: str, limit: int) -> int:

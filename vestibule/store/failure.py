@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any, List, NamedTuple, Optional
 
 from sqlalchemy import (
-    Column, ForeignKey, Index, Integer, String, and_, desc, func, or_,
-    text)
+    Column, ForeignKey, Index, Integer, String, and_, desc, or_, text)
 
 from vestibule.store.db import DB
 from vestibule.store.inserting import insert_new
@@ -106,38 +105,40 @@ class FailureStore:
             or_(ROW.device != UNKNOWN_DEVICES, ROW.user_id.is_(None))),
             limit)
 
-    def trim(self, most: int, limit: int) -> int:
+    def trim(self, most: int, since: datetime, limit: int) -> int:
         """Delete up to ``limit`` rows of users with too many known devices.
 
         The ``most`` that were touched last stay. Only who knows the password
-        makes devices known, so nobody else wins a guess by it.
+        makes devices known, so nobody else wins a guess by it. Who has had
+        no failure since then is not looked at: the table is long, and
+        nobody gets one device more without any.
         """
         removed = 0
-        for holder in self._holders_of_more_than(most):
+        for holder in self._holders_of_more_than(most, since):
             removed += self._delete(
                 and_(ROW.holder == holder, ROW.device != UNKNOWN_DEVICES),
                 limit - removed, but_the_last=most)
         return removed
 
-    def _holders_of_more_than(self, most: int) -> List[str]:
-        """Return of whom failures on more known devices than that are kept.
+    def _holders_of_more_than(self, most: int, since: datetime) -> List[str]:
+        """Return who has failed since, and on more known devices than that.
         """
+        known = and_(ROW.user_id.isnot(None), ROW.device != UNKNOWN_DEVICES)
         with self._db.reading() as work:
-            rows = (work.query(Failure.holder)
-                    .filter(ROW.user_id.isnot(None),
-                            ROW.device != UNKNOWN_DEVICES)
-                    .group_by(Failure.holder)
-                    .having(func.count() > most).all())
-        return [row[0] for row in rows]
+            touched = {row[0] for row in work.query(Failure.holder)
+                       .filter(ROW.changed_at >= since, known)}
+            return [holder for holder in sorted(touched)
+                    if work.query(Failure).filter(
+                        ROW.holder == holder, known).count() > most]
 
     def _delete(self, doomed: Any, limit: int, but_the_last: int = 0) -> int:
         """Delete up to so many rows; those that somebody holds are left."""
         with self._db.transaction() as work:
-            keys = (work.query(Failure.holder, Failure.device)
-                    .filter(doomed)
-                    .order_by(desc(ROW.changed_at), ROW.device)
-                    .offset(but_the_last).limit(limit)
-                    .with_for_update(skip_locked=True).all())
+            found = work.query(Failure.holder, Failure.device).filter(doomed)
+            if but_the_last:
+                found = (found.order_by(desc(ROW.changed_at), ROW.device)
+                         .offset(but_the_last))
+            keys = found.limit(limit).with_for_update(skip_locked=True).all()
             for holder, device in keys:
                 (work.query(Failure)
                  .filter_by(holder=holder, device=device)

@@ -108,12 +108,15 @@ class LetterStore:
         return [Written(*row) for row in rows]
 
     def due(self, now: datetime, limit: int) -> List[Letter]:
-        """Return up to ``limit`` queued letters whose time has come."""
+        """Return up to ``limit`` queued letters, the longest due first.
+
+        In the index's own order: however many are due, no others are read.
+        """
         with self._db.reading() as work:
             found: List[Letter] = (
                 work.query(Letter)
                 .filter(Letter.state == QUEUED, Letter.next_try_at <= now)
-                .order_by(Letter.next_try_at, Letter.id).limit(limit).all())
+                .order_by(Letter.next_try_at).limit(limit).all())
         return found
 
     def claim(self, letter: Letter, until: datetime) -> bool:
