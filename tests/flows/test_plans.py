@@ -46,6 +46,8 @@ EXCEPTIONS = {
         "the table has a row for each pepper, and is read at the start",
     "pepper_canary.hash_beyond":
         "only at the start, and only where peppers were taken out",
+    "failure._holders_of_more_than":
+        "what has changed since the last look, a minute or a day ago",
     "erasure.remove_answers":
         "once for each user who is erased: answers to registrations under a "
         "key are kept for one day, and nothing else leads to an address in "
@@ -178,6 +180,7 @@ def test_everything_that_the_store_can_send_was_sent(
     "UPDATE sessions SET label = NULL WHERE last_seen_at < 9",
     "DELETE FROM events WHERE at < 9",
     "SELECT holder FROM failures GROUP BY holder HAVING count(*) > 9",
+    "SELECT id FROM letters WHERE state = 'queued' AND next_try_at < 9",
     "SELECT id FROM letters WHERE state = 'queued' AND next_try_at < 9 "
     "ORDER BY created_at LIMIT 9"])
 def test_a_statement_without_an_index_would_be_seen(
