@@ -229,6 +229,24 @@ def test_failures_of_devices_come_to_an_end(
         UNKNOWN_DEVICES]
 
 
+def test_devices_are_counted_of_whoever_failed_since_the_last_look(
+        db: DB, auth: Auth, keeping: Housekeeping, clock: SetClock) -> None:
+    """R082: not of all there are, each minute; the first look goes a day back.
+    """
+    user = db.find_user_by(email="bob@example.com")
+    holder, failures = Holder(user.id, user.id), FailureStore(db)
+    for number in range(MOST_DEVICES + 1):
+        failures.add(holder, f"device {number}", 100)
+    clock.advance(days=2)
+    assert keeping.purge(threading.Event()) == 0
+    for minutes in range(9):
+        clock.advance(minutes=minutes)
+        assert keeping.purge(threading.Event()) == 0
+    failures.add(holder, "device 0", 100)
+    clock.advance(minutes=1)
+    assert keeping.purge(threading.Event()) == 1
+
+
 def test_tries_whose_window_is_over_are_removed(
         db: DB, keeping: Housekeeping, clock: SetClock) -> None:
     """R082: and not before, so that nobody gains a try."""

@@ -23,6 +23,7 @@ FLUSH_SECONDS = 5.0
 FLUSHES_A_PURGE = 12
 PAUSE_SECONDS = 0.05
 BATCH = 500
+BATCHES_A_FLUSH = 50
 LETTERS_KEPT = timedelta(days=30)
 # Of so many known devices of a user failures are kept.
 MOST_DEVICES = 100
@@ -80,13 +81,17 @@ class Housekeeping:
         """Remove what has expired from every table; return how many rows.
 
         In small batches with pauses between them, so that nobody who wants
-        to write waits for long (requirement R042).
+        to write waits for long (requirement R042). It may go on for minutes:
+        what is noted meanwhile is written down as often as ever.
         """
-        removed = 0
+        removed = batches = 0
         for purge_batch in self._purges:
             count = purge_batch()
             while count and not stop.wait(PAUSE_SECONDS):
                 removed += count
+                batches += 1
+                if batches % BATCHES_A_FLUSH == 0:
+                    self._flush()
                 count = purge_batch()
             removed += count
         return removed

@@ -13,7 +13,7 @@ from sqlalchemy import Column, Index, Integer, String, bindparam, text
 from vestibule.base.limits import Budget
 from vestibule.store.db import DB
 from vestibule.store.inserting import insert_new
-from vestibule.store.purging import purge
+from vestibule.store.purging import Doomed, purge
 from vestibule.store.tables import Base, Timestamp, to_microseconds
 
 # A limit that is lifted counts from here: more than anybody can try.
@@ -217,7 +217,8 @@ class DatabaseAttempts(AttemptStore):
 
     def purge(self, now: datetime, limit: int) -> int:
         """Delete up to ``limit`` windows that are over; return how many."""
-        return purge(self._db, Attempt, Attempt.ends_at <= now, limit)
+        column = Attempt.__table__.c.ends_at
+        return purge(self._db, Attempt, Doomed(column <= now, column), limit)
 
     def _rows(self, keys: Sequence[str]) -> Dict[str, Window]:
         """Return the rows of these keys, also of windows that are over."""

@@ -12,7 +12,7 @@ from vestibule.store.db import DB
 from vestibule.store.event import Event
 from vestibule.store.idempotency import IdempotentRequest
 from vestibule.store.letter import QUEUED, Letter
-from vestibule.store.purging import purge
+from vestibule.store.purging import Doomed, purge
 from vestibule.store.reservation import Reservation
 from vestibule.store.user import User
 
@@ -87,6 +87,7 @@ class ErasureStore:
 
         Return how many. The index of users leads to them.
         """
-        return purge(self._db, Letter, and_(
-            Letter.__table__.c.user_id.is_(None), Letter.kind == kind,
-            Letter.state != QUEUED), limit)
+        table = Letter.__table__.c
+        return purge(self._db, Letter, Doomed(and_(
+            table.user_id.is_(None), table.kind == kind,
+            table.state != QUEUED), table.kind), limit)

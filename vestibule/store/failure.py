@@ -138,6 +138,8 @@ class FailureStore:
             if but_the_last:
                 found = (found.order_by(desc(ROW.changed_at), ROW.device)
                          .offset(but_the_last))
+            else:
+                found = found.order_by(ROW.changed_at)
             keys = found.limit(limit).with_for_update(skip_locked=True).all()
             for holder, device in keys:
                 (work.query(Failure)

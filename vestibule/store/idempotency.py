@@ -8,7 +8,7 @@ from typing import Any, Optional
 from sqlalchemy import Column, Index, Integer, Text
 
 from vestibule.store.db import DB, IntegrityError
-from vestibule.store.purging import purge
+from vestibule.store.purging import Doomed, purge
 from vestibule.store.tables import HEX_DIGEST, Base, Timestamp
 
 
@@ -93,8 +93,9 @@ class IdempotencyStore:
 
     def purge(self, now: datetime, limit: int) -> int:
         """Delete up to ``limit`` expired requests; return how many."""
-        return purge(self._db, IdempotentRequest,
-                     IdempotentRequest.expires_at <= now, limit)
+        column = IdempotentRequest.__table__.c.expires_at
+        return purge(
+            self._db, IdempotentRequest, Doomed(column <= now, column), limit)
 
     def _running(self, work: Any, begun: IdempotentRequest) -> Any:
         """Return the query for a request without an answer, by its ticket.

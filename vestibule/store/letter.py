@@ -14,7 +14,7 @@ from sqlalchemy import (
     Column, Index, Integer, String, Text, desc, func, text, or_)
 
 from vestibule.store.db import DB
-from vestibule.store.purging import purge
+from vestibule.store.purging import Doomed, purge
 from vestibule.store.tables import UUID_TEXT, Base, Timestamp, new_id
 
 QUEUED, SENT, DROPPED, DEAD = "queued", "sent", "dropped", "dead"
@@ -194,9 +194,9 @@ class LetterStore:
     def purge(self, settled_before: datetime, limit: int) -> int:
         """Delete up to ``limit`` letters settled so long ago; return how many.
         """
-        return purge(
-            self._db, Letter,
-            Letter.__table__.c.settled_at < settled_before, limit)
+        column = Letter.__table__.c.settled_at
+        return purge(self._db, Letter,
+                     Doomed(column < settled_before, column), limit)
 
     def requeue(self, letter_id: str, now: datetime) -> bool:
         """Let a dead letter be tried anew; say whether there was such one."""

@@ -7,7 +7,7 @@ from typing import Any, List, NamedTuple, Optional, Sequence
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, desc, or_
 
 from vestibule.store.db import DB
-from vestibule.store.purging import purge
+from vestibule.store.purging import Doomed, purge
 from vestibule.store.tables import HEX_DIGEST, UUID_TEXT, Base, Timestamp
 
 
@@ -162,8 +162,9 @@ class OneTimeTokenStore:
 
     def purge(self, now: datetime, limit: int) -> int:
         """Delete up to ``limit`` expired tokens; return how many."""
+        column = OneTimeToken.__table__.c.expires_at
         return purge(
-            self._db, OneTimeToken, OneTimeToken.expires_at <= now, limit)
+            self._db, OneTimeToken, Doomed(column <= now, column), limit)
 
     def _delete(self, *conditions: Any) -> int:
         """Delete the tokens that meet all conditions and count them."""

@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Optional
 from sqlalchemy import Column, Index, Integer, String, and_, func, or_
 
 from vestibule.store.db import DB
-from vestibule.store.purging import purge
+from vestibule.store.purging import Doomed, purge
 from vestibule.store.tables import Base, Serial, Timestamp
 
 CODE_LENGTH = 64
@@ -91,6 +91,8 @@ class RefusalStore:
         with self._db.transaction() as work:
             oldest = work.query(func.min(columns.id)).scalar() or 0
             newest = work.query(func.max(columns.id)).scalar() or 0
-            return purge(self._db, StoredRefusal, and_(
-                columns.id < oldest + limit,
-                or_(columns.at <= before, columns.id <= newest - most)), limit)
+            doomed = Doomed(and_(
+                columns.id < oldest + limit, or_(
+                    columns.at <= before, columns.id <= newest - most)),
+                columns.id)
+            return purge(self._db, StoredRefusal, doomed, limit)

@@ -8,7 +8,7 @@ from typing import Optional
 from sqlalchemy import Column, ForeignKey, Index, String
 
 from vestibule.store.db import DB
-from vestibule.store.purging import purge
+from vestibule.store.purging import Doomed, purge
 from vestibule.store.tables import UUID_TEXT, Base, Timestamp
 
 
@@ -63,5 +63,6 @@ class ReservationStore:
 
     def purge(self, now: datetime, limit: int) -> int:
         """Delete up to ``limit`` expired reservations; return how many."""
+        column = Reservation.__table__.c.expires_at
         return purge(
-            self._db, Reservation, Reservation.expires_at <= now, limit)
+            self._db, Reservation, Doomed(column <= now, column), limit)

@@ -8,7 +8,7 @@ from sqlalchemy import (
     Boolean, Column, ForeignKey, Index, String, Text, desc, text)
 
 from vestibule.store.db import DB
-from vestibule.store.purging import purge
+from vestibule.store.purging import Doomed, purge
 from vestibule.store.thread_connections import Statement
 from vestibule.store.tables import (
     HEX_DIGEST, UUID_TEXT, Base, Timestamp, to_microseconds)
@@ -220,7 +220,8 @@ class SessionStore:
 
     def purge(self, now: datetime, limit: int) -> int:
         """Delete up to ``limit`` expired sessions; return how many."""
-        return purge(self._db, Session, Session.idle_expires_at <= now, limit)
+        column = Session.__table__.c.idle_expires_at
+        return purge(self._db, Session, Doomed(column <= now, column), limit)
 
     def _delete_ids(self, session_ids: List[str]) -> int:
         """Delete these sessions and count them."""
