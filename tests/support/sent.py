@@ -45,9 +45,10 @@ def recorded() -> Iterator[List[Sent]]:
             sent.append(Sent(statement, values, senders))
 
     def listen(connection: Any, cursor: Any, statement: str, values: Any,
-               context: Any, many: bool) -> None:
+               *rest: Any) -> None:
         """Keep a statement that is about to run, once for many rows."""
-        note(statement, values[0] if many else values)
+        _, is_for_many = rest
+        note(statement, values[0] if is_for_many else values)
 
     def read(connections: ThreadConnections, statement: Statement,
              *values: str) -> List[Any]:
