@@ -6,11 +6,12 @@ import dataclasses
 import subprocess
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
+from benchmarks.growing import Growing
 from benchmarks.ours import BcryptAlone
 from benchmarks.plan import (
-    FILL_SECONDS, GROWTH, OPEN_SECONDS, Form, Step, check_steps,
-    growth_seconds, interleaved, planned_seconds, sittings, steps,
-    turn_seconds)
+    APART, FILL_SECONDS, GROWTH, OPEN_SECONDS, PURGE, Form, Step,
+    check_steps, growth_seconds, interleaved, planned_seconds, sittings,
+    steps, turn_seconds)
 from benchmarks.postgres import Postgres, PostgresError, server_programs
 from benchmarks.processes import (
     LOOPBACK, Command, DidNotStart, free_port, start, stop, wait_for_port)
@@ -19,6 +20,7 @@ from benchmarks.results import LEFT_OUT, STARTED, Results
 from benchmarks.running import People, Wrong, open_sessions, running
 from benchmarks.http_client import BROKEN
 from benchmarks.subject import Site, Subject, plain_environ
+from benchmarks.subjects import OURS_UNCACHED
 from benchmarks.workshop import CannotBuild, Workshop, missing_programs
 
 REDIS = "redis-server"
@@ -38,10 +40,23 @@ class Bench:
 
     def measure(self, subjects: Sequence[Subject]) -> None:
         """Measure everything of all services that can be had."""
-        if set(self._form.parts) != {GROWTH}:
+        if set(self._form.parts) - APART:
             self._measure_in_turns(subjects)
         if GROWTH in self._form.parts:
             self._grow([each for each in subjects if each.more_rows])
+        self._measure_apart(subjects)
+
+    def _measure_apart(self, subjects: Sequence[Subject]) -> None:
+        """Measure what is of us alone, on both kinds of databases."""
+        growing = Growing(self._site, self._form, self._results,
+                          self._progress)
+        for subject in subjects:
+            if subject.name == OURS_UNCACHED:
+                for part, measure in ((GROWTH, growing.grow),
+                                      (PURGE, growing.purge)):
+                    if part in self._form.parts:
+                        with self._leaving_out(subject):
+                            measure()
 
     def _measure_in_turns(self, subjects: Sequence[Subject]) -> None:
         """Measure all but growth, one service after the other."""

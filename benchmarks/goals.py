@@ -5,12 +5,14 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from benchmarks.figures import ratio
 from benchmarks.results import Run
+from benchmarks.stores import POSTGRESQL, SQLITE, name_on
 from benchmarks.subjects import (
     BCRYPT, BETTER_AUTH_CACHED, FLASK_LOGIN, NGINX, OURS, OURS_OLD,
     OURS_UNCACHED)
 
 Figure = Tuple[str, str, str]  # what is measured, of whom, and which field
 OUR_NAMES = (OURS, OURS_UNCACHED, OURS_OLD)
+OUR_STORES = tuple(name_on(kind) for kind in (POSTGRESQL, SQLITE))
 LEAST, MOST = "at least", "at most"
 
 
@@ -72,6 +74,14 @@ GOALS: Tuple[Goal, ...] = (
     Goal("p50 of checks at 10,000,000 rows, of that at 1,000, cache off",
          ("growth-10000000-1", OURS_UNCACHED, "p50_ms"),
          ("growth-1000-1", OURS_UNCACHED, "p50_ms"), MOST, 1.25),
+    *(Goal(f"the same of {name}, one after the other",
+           ("growth-10000000-check-warm", name, "p50_ms"),
+           ("growth-1000-check-warm", name, "p50_ms"), MOST, 1.25)
+      for name in OUR_STORES),
+    *(Goal(f"p99 of checks beside the purge, of that in quiet: {name}",
+           ("purge", name, "checks.p99_ms"),
+           ("purge-quiet", name, "checks.p99_ms"), MOST, 1.5)
+      for name in OUR_STORES),
     Goal("memory of both processes, in MiB",
          ("check-64", OURS, "pss_mib"), None, MOST, 150),
 )

@@ -41,6 +41,11 @@ class Timed:
         self.seconds: List[float] = []
         self.bad = 0
 
+    def add(self, other: "Timed") -> None:
+        """Take in what became of others."""
+        self.seconds += other.seconds
+        self.bad += other.bad
+
     def summary(self) -> Dict[str, Any]:
         """Return the figures that are kept."""
         return {
@@ -88,6 +93,36 @@ def saturate(port: int, path: str, headers: Path,
         done.stdout.decode().rpartition(MARK)[2])
     found["rate"] = found["requests"] / found["seconds"]
     return found
+
+
+def one_by_one(port: int, requests: Sequence[Request],
+               expected: int) -> Dict[str, Any]:
+    """Send requests over one connection; how long each took, and what was
+    answered with another status than this.
+    """
+    timed = Timed()
+
+    async def work() -> None:
+        """Send one after the other."""
+        connection = Connection(port)
+        for request in requests:
+            began = time.perf_counter()
+            reply = await connection.send(request.encoded(port))
+            timed.seconds.append(time.perf_counter() - began)
+            timed.bad += reply.status != expected
+        connection.close()
+
+    with favoured():
+        asyncio.run(work())
+    return timed.summary()
+
+
+def steadily(port: int, steady: Steady, seconds: float,
+             timed: Timed) -> None:
+    """Ask at fixed times, and add how late each answer was."""
+    with favoured():
+        asyncio.run(_ask_steadily(
+            port, steady, time.perf_counter() + seconds, timed))
 
 
 def mixed(port: int, streams: Dict[str, Steady], flood: Optional[Flood],

@@ -79,14 +79,18 @@ class Vestibule(Subject):
 
     def fill(self, site: Site) -> None:
         """Make the tables by the migrations, and the users directly."""
-        words = [str(site.workshop.ours(self.python) / "vestibule")]
-        run_to_end(Command(
-            [*words, "migrate"], self._environ(site, 0, COST),
-            site.work, self.log(site)))
-        low, high = (self._hash(site, cost) for cost in (OPENING_COST, COST))
+        self.migrate(site)
+        low, high = (self.hashed(site, cost) for cost in (OPENING_COST, COST))
         site.postgres.sql(self.database, USERS.format(
             sessions=site.sessions, low=low, high=high,
             low_number=1, high_number=site.users))
+
+    def migrate(self, site: Site) -> None:
+        """Make the tables by the migrations."""
+        program = site.workshop.ours(self.python) / "vestibule"
+        run_to_end(Command(
+            [str(program), "migrate"], self._environ(site, 0, COST),
+            site.work, self.log(site)))
 
     def command(self, site: Site, port: int, cost: int) -> Command:
         """Return ``vestibule serve``; of low cost, in development."""
@@ -97,14 +101,12 @@ class Vestibule(Subject):
 
     def _environ(self, site: Site, port: int, cost: int) -> Dict[str, str]:
         """Return the settings; production would refuse a low cost."""
-        url = site.postgres.url(self.database)
         values = {
             "VESTIBULE_PROFILE": ("production" if cost == COST
                                   else "development"),
             "VESTIBULE_BIND": f"{LOOPBACK}:{port}",
             "VESTIBULE_BASE_URL": f"http://{LOOPBACK}:{port}",
-            "VESTIBULE_DATABASE_URL": url.replace(
-                "postgresql:", "postgresql+psycopg2:", 1),
+            "VESTIBULE_DATABASE_URL": self.database_url(site),
             "VESTIBULE_SECRET_KEY": _secret_key(site.work),
             "VESTIBULE_SMTP_URL": NOWHERE,
             "VESTIBULE_MAIL_FROM": "vestibule@example.com",
@@ -117,11 +119,16 @@ class Vestibule(Subject):
             del values["VESTIBULE_BIND"], values["VESTIBULE_BASE_URL"]
         return plain_environ(**values)
 
+    def database_url(self, site: Site) -> str:
+        """Return where the rows are, with the driver that we use."""
+        return site.postgres.url(self.database).replace(
+            "postgresql:", "postgresql+psycopg2:", 1)
+
     def _known(self, workshop: Workshop) -> FrozenSet[str]:
         """Return the names of the settings that this version has."""
         return _settings_of(workshop.ours(self.python) / "vestibule")
 
-    def _hash(self, site: Site, cost: int) -> str:
+    def hashed(self, site: Site, cost: int) -> str:
         """Return a hash of the password that all users have."""
         python = site.workshop.ours(self.python) / "python"
         done = subprocess.run(

@@ -7,14 +7,21 @@ from typing import (
 from benchmarks.ours import BcryptAlone
 from benchmarks.running import Running
 from benchmarks.subject import Subject
+from benchmarks.subjects import OURS_UNCACHED
 
 CHECKS, LOGINS, FLOOD, GROWTH = "checks", "logins", "flood", "growth"
-PARTS = (CHECKS, LOGINS, FLOOD, GROWTH)
+PURGE = "purge"
+PARTS = (CHECKS, LOGINS, FLOOD, GROWTH, PURGE)
+# These have databases of their own, and no turns.
+APART = {GROWTH, PURGE}
 CONNECTIONS = 64
 # What starting, verifying and stopping takes, beside what is measured.
 TURN_SECONDS, FILL_SECONDS, OPEN_SECONDS = 6.0, 6.0, 8.0
 # What most services need to come to themselves after a flood.
 AFTERMATH_SECONDS = 20.0
+# Five questions of a warm database, and of five that are not.
+GROWN_SECONDS = 90.0
+KINDS_OF_DATABASES = 2
 Item = TypeVar("Item")
 
 
@@ -28,6 +35,7 @@ class Form(NamedTuple):
     floods: Tuple[int, ...]
     parts: Tuple[str, ...]
     growth: Tuple[int, ...] = (1000, 100000, 1000000)
+    expired: int = 1000000
 
 
 FULL = Form(rounds=3, seconds=6.0, users=100000, sessions=1000,
@@ -119,7 +127,7 @@ def turn_seconds(subject: Subject, form: Form) -> float:
 def planned_seconds(subjects: Sequence[Subject], form: Form) -> float:
     """Return how long a run takes, as planned, building not counted."""
     seconds = 0.0
-    if set(form.parts) != {GROWTH}:
+    if set(form.parts) - APART:
         seconds += preparing_seconds(subjects) + form.rounds * sum(
             turn_seconds(each, form) for each in subjects)
     if GROWTH in form.parts:
@@ -128,7 +136,33 @@ def planned_seconds(subjects: Sequence[Subject], form: Form) -> float:
         seconds += sum(
             growth_seconds(each, size, form)
             for each in growing for size in form.growth)
-    return seconds
+    return seconds + apart_seconds(subjects, form)
+
+
+def apart_seconds(subjects: Sequence[Subject], form: Form) -> float:
+    """Return how long what is measured of us alone takes, as planned."""
+    if not any(each.name == OURS_UNCACHED for each in subjects):
+        return 0.0
+    seconds = 0.0
+    if GROWTH in form.parts:
+        seconds += sum(map(grown_seconds, form.growth))
+    if PURGE in form.parts:
+        seconds += purge_seconds(form)
+    return seconds * KINDS_OF_DATABASES
+
+
+def grown_seconds(size: int) -> float:
+    """Return how long one size takes on one kind of database, as planned.
+    """
+    return GROWN_SECONDS + size / 5000
+
+
+def purge_seconds(form: Form) -> float:
+    """Return how long the purge takes on one kind of database, as planned.
+
+    That is its rows, its quiet, a minute until it begins, and itself.
+    """
+    return 120.0 + form.seconds * 5 + form.expired / 2500
 
 
 def preparing_seconds(subjects: Sequence[Subject]) -> float:

@@ -12,6 +12,7 @@ from benchmarks.subjects import OURS
 Cells = List[str]
 FLOOD = re.compile(r"flood-(\d+)")
 GROWTH = re.compile(r"growth-(\d+)-(\d+)")
+GROWN = re.compile(r"growth-(\d+)-([a-z]+)-([a-z]+)")
 
 
 class Chart(NamedTuple):
@@ -26,7 +27,8 @@ class Chart(NamedTuple):
 def markdown(run: Run) -> str:
     """Return the whole report, one table a subject matter."""
     parts = [circumstances(run), goals(run), checks(run), logins(run),
-             floods(run), growth(run), left_out(run)]
+             floods(run), growth(run), grown(run), purges(run),
+             left_out(run)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -122,6 +124,49 @@ def growth(run: Run) -> str:
     for size in sizes:
         heads += [f"p50 at {size:,} rows, ms", "per core"]
     return table("Session checks as tables grow", heads, rows)
+
+
+def grown(run: Run) -> str:
+    """Return how everything of ours fares as the tables grow."""
+    found = [each for each in map(GROWN.fullmatch, run.kinds()) if each]
+    sizes = sorted({int(each.group(1)) for each in found})
+    rows = []
+    for question, heat in dict.fromkeys(
+            (each.group(2), each.group(3)) for each in found):
+        for name in run.subjects(f"growth-{sizes[0]}-{question}-{heat}"):
+            cells = [name, f"{question}, {heat}"]
+            for size in sizes:
+                cells += [written(run.value(
+                    f"growth-{size}-{question}-{heat}", name, field))
+                    for field in ("p50_ms", "p99_ms")]
+            rows.append(cells)
+    heads = ["Database", "Question"]
+    for size in sizes:
+        heads += [f"p50 at {size:,} rows, ms", "p99"]
+    return table("Everything of ours as tables grow, the cache off", heads,
+                 sorted(rows))
+
+
+def purges(run: Run) -> str:
+    """Return how checks fare while what has expired is removed."""
+    return table(
+        "Session checks beside the purge, the cache off",
+        ["Database", "rows removed", "a second", "quiet p50, ms", "p50, ms",
+         "quiet p99, ms", "p99, ms", "times quiet", "not answered"],
+        [_purge_row(run, name) for name in run.subjects("purge")])
+
+
+def _purge_row(run: Run, name: str) -> Cells:
+    """Return what one kind of database did."""
+    cells = [name, written(run.value("purge", name, "rows")),
+             written(run.value("purge", name, "rows_per_s"))]
+    for field in ("checks.p50_ms", "checks.p99_ms"):
+        cells += [written(run.value(what, name, field))
+                  for what in ("purge-quiet", "purge")]
+    times = ratio(run.value("purge", name, "checks.p99_ms"),
+                  run.value("purge-quiet", name, "checks.p99_ms"))
+    bad = sum(run.values("purge", name, "checks.bad"))
+    return [*cells, _times(times), written(bad)]
 
 
 def left_out(run: Run) -> str:

@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-from benchmarks.http_client import BROKEN, Connection, Request, fetch_all
-from benchmarks.load import Flood, Steady, logins, mixed, saturate
+from benchmarks.http_client import (
+    BROKEN, Connection, Reply, Request, fetch_all)
+from benchmarks.load import (
+    Flood, Steady, Timed, logins, mixed, one_by_one, saturate, steadily)
 from benchmarks.processes import (
     Process, cpu_seconds, free_port, memory_mib, start, stop, wait_for_port)
 from benchmarks.subject import COST, OPENING_COST, Site, Subject, email
@@ -118,6 +120,29 @@ class Running:
         if clients:
             found["calm_after_s"] = asyncio.run(self._calm_after())
         return found
+
+    def fetch(self, requests: Sequence[Request]) -> List[Reply]:
+        """Return the answers to requests, in their order."""
+        return fetch_all(self._port, requests)
+
+    def ask(self, requests: Sequence[Request],
+            expected: int) -> Dict[str, Any]:
+        """Return how long requests take, one after the other.
+
+        Raises ``Wrong`` where one is answered with another status.
+        """
+        found = one_by_one(self._port, requests, expected)
+        if found["bad"]:
+            raise Wrong(f"{found['bad']} of {found['count']} requests to "
+                        f"{requests[0].path} were not answered with "
+                        f"{expected}")
+        return found
+
+    def check_steadily(self, requests: Sequence[Request], seconds: float,
+                       timed: Timed) -> None:
+        """Ask a hundred times a second, and add how late answers were."""
+        steadily(self._port, Steady(requests, CHECKS_A_SECOND), seconds,
+                 timed)
 
     @property
     def _headers(self) -> Path:

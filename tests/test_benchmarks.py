@@ -15,7 +15,8 @@ import pytest
 from benchmarks import command_line, figures, plan, report
 from benchmarks.command_line import (
     Refused, chosen, form, main, parser, require_programs)
-from benchmarks.goals import GOALS, LEAST, against_every_peer
+from benchmarks.goals import (
+    GOALS, LEAST, OUR_STORES, against_every_peer)
 from benchmarks.http_client import Reply, Request
 from benchmarks.plan import FULL, QUICK, interleaved, steps
 from benchmarks.progress import Progress
@@ -214,7 +215,7 @@ def test_the_report_says_which_goals_were_reached(tmp_path: Path) -> None:
 
 def test_goals_name_services_that_there_are(tmp_path: Path) -> None:
     """A name that was changed elsewhere would be a goal never measured."""
-    names = {each.name for each in SUBJECTS}
+    names = {each.name for each in SUBJECTS} | set(OUR_STORES)
     for goal in (*GOALS, *against_every_peer(a_run(tmp_path))):
         for figure in (goal.figure, goal.against):
             assert figure is None or figure[1] in names
