@@ -46,8 +46,12 @@ def recorded() -> Iterator[List[Sent]]:
 
     def listen(connection: Any, cursor: Any, statement: str, values: Any,
                *rest: Any) -> None:
-        """Keep a statement that is about to run, once for many rows."""
-        _, is_for_many = rest
+        """Keep a statement that is about to run, once for many rows.
+
+        SQLAlchemy 2 may have written many rows into one already.
+        """
+        is_for_many = isinstance(values, (list, tuple)) and isinstance(
+            (*values, None)[0], (dict, list, tuple))
         note(statement, values[0] if is_for_many else values)
 
     def read(connections: ThreadConnections, statement: Statement,
