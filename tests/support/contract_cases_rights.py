@@ -7,7 +7,7 @@ from typing import Any, Dict
 from tests.support.client import BOB
 from tests.support.clock import SetClock
 from tests.support.contract_cases import Case
-from tests.support.contract_stage import Arrange, Stage
+from tests.support.contract_stage import Arrange, Stage, sending
 
 
 def signed_in(stage: Stage, **duration: float) -> Dict[str, Any]:
@@ -46,14 +46,6 @@ def leaving(**options: Any) -> Arrange:
         services = stage.client.services
         services.deletion.by_operator(
             services.db.find_user_by(email=BOB["email"]))
-        return options
-    return arrange
-
-
-def sending(**options: Any) -> Arrange:
-    """Return an arrangement that needs no preparation."""
-    def arrange(stage: Stage) -> Dict[str, Any]:
-        """Return the options, which whoever gets them may change."""
         return copy.deepcopy(options)
     return arrange
 

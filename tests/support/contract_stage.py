@@ -4,6 +4,7 @@
 An arrangement prepares the service and returns the options of the request.
 """
 
+import copy
 import re
 import shutil
 from pathlib import Path
@@ -40,8 +41,8 @@ Arrange = Callable[[Stage], Dict[str, Any]]
 def sending(**options: Any) -> Arrange:
     """Return an arrangement that needs no preparation."""
     def arrange(stage: Stage) -> Dict[str, Any]:
-        """Return the options as they are."""
-        return options
+        """Return the options, which whoever gets them may change."""
+        return copy.deepcopy(options)
     return arrange
 
 
@@ -50,7 +51,7 @@ def registered(**options: Any) -> Arrange:
     def arrange(stage: Stage) -> Dict[str, Any]:
         """Register Bob and return the options."""
         stage.client.sign_up()
-        return options
+        return copy.deepcopy(options)
     return arrange
 
 
@@ -80,7 +81,7 @@ def verified(**options: Any) -> Arrange:
         stage.client.sign_up()
         users = stage.client.services.users
         users.verify(users.find(BOB["email"]))
-        return options
+        return copy.deepcopy(options)
     return arrange
 
 
@@ -242,7 +243,7 @@ def without_database(**options: Any) -> Arrange:
         """Take the folder of the database away."""
         stage.client.services.db.close()
         shutil.rmtree(stage.folder)
-        return options
+        return copy.deepcopy(options)
     return arrange
 
 
