@@ -16,7 +16,7 @@ help:
 	@echo 'make test     run the tests'
 	@echo 'make check    check style, types and architecture'
 	@echo 'make fuzz     look for faults at length, with requests made up'
-	@echo 'make soak     look for a dead session in the cache, at length'
+	@echo 'make soak     load a service for an hour, and hunt in its cache'
 	@echo 'make bench    measure speed here, in three minutes once it is built'
 	@echo 'make lock     make the locks anew (needs uv)'
 	@echo 'make clean    remove what the other targets made, but no database'

@@ -13,7 +13,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from tools import fuzz, soak
+from tools import fuzz, soak, soak_parts
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 PLAIN_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -154,9 +154,10 @@ def test_soak_says_what_became_of_it(
         plans.append(plan)
         return done
 
-    monkeypatch.setattr(soak, "hunted", hunted)
+    monkeypatch.setattr(soak_parts, "hunted", hunted)
     status = soak.main(
-        ["--checks", "40000", "--database", "sqlite", "--seed", "7"])
+        ["--only", "hunt", "--checks", "40000", "--database", "sqlite",
+         "--seed", "7"])
     assert status == (1 if finds else 0)
     assert plans == [(40000, 80, 2, 7)]
     assert told in capfd.readouterr().out
