@@ -6,14 +6,16 @@ import sqlite3
 import stat
 import threading
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 import pytest
 from sqlalchemy import text
 
 from vestibule.store import engine as store_engine
+from vestibule.store.compat import driver_connection
 from vestibule.store.db import DB
 from vestibule.store.engine import open_engine
+from vestibule.store.refusal import Refusal, RefusalStore
 
 FULL = 2
 
@@ -180,6 +182,36 @@ def test_a_server_is_not_connected_before_the_first_use() -> None:
     """A service can be put together while its database is away."""
     pytest.importorskip("psycopg2")
     DB("postgresql://nobody@127.0.0.1:9/none").close()
+
+
+def test_many_rows_are_few_statements(db: DB) -> None:
+    """R124: what a flood leaves to be written holds nobody up for long."""
+    if db.is_sqlite:
+        pytest.skip("no row costs a way to the server and back")
+    rows = [Refusal(f"request {number}", db.clock.now(), 503, "busy",
+                    None, "POST", "/sessions") for number in range(300)]
+    sent: List[int] = []
+    psycopg2 = pytest.importorskip("psycopg2")
+
+    class Counting(psycopg2.extensions.cursor):  # type: ignore[name-defined,misc]
+        """A cursor that counts what it sends."""
+
+        def execute(self, *arguments: Any) -> None:
+            """Send one statement."""
+            sent.append(1)
+            super().execute(*arguments)
+
+        def executemany(self, statement: Any, values: Any) -> None:
+            """Send one statement for each row."""
+            sent.append(len(values))
+            super().executemany(statement, values)
+
+    with db.transaction() as work:
+        driver_connection(work.connection().connection
+                          ).cursor_factory = Counting
+        RefusalStore(db).add(rows)
+    assert 0 < sum(sent) < 5
+    assert len(RefusalStore(db).of_request("request 299", 9)) == 1
 
 
 def test_a_postgresql_connection_keeps_the_pool_alive(db: DB) -> None:

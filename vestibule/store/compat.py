@@ -12,8 +12,12 @@ try:
 except ImportError:
     from sqlalchemy.ext.declarative import declarative_base
 
-__all__ = ["SQLALCHEMY_VERSION", "case_when", "declarative_base",
-           "driver_connection", "execute_raw", "url_text"]
+__all__ = ["SEVERAL_ROWS", "SQLALCHEMY_VERSION", "case_when",
+           "declarative_base", "driver_connection", "execute_raw", "url_text"]
+
+# Many rows in one statement, with psycopg2: 2.x does so by itself.
+SEVERAL_ROWS = ({"executemany_mode": "values"}
+                if SQLALCHEMY_VERSION.startswith("1.3.") else {})
 
 
 def case_when(condition: Any, value: Any, otherwise: Any) -> Any:

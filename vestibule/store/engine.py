@@ -12,7 +12,8 @@ from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from vestibule.store.compat import driver_connection, execute_raw
+from vestibule.store.compat import (
+    SEVERAL_ROWS, driver_connection, execute_raw)
 
 try:
     import psycopg2
@@ -60,7 +61,7 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(
             spelled, pool_size=POOL_SIZE, max_overflow=-1,
             pool_pre_ping=True, hide_parameters=True,
-            connect_args=POSTGRESQL_PATIENCE)
+            connect_args=POSTGRESQL_PATIENCE, **SEVERAL_ROWS)
     except ArgumentError as error:
         raise ValueError(f"the database URL is unusable: {error}") from None
     event.listen(engine, "connect", _set_up_postgresql)

@@ -63,7 +63,8 @@ class RefusalStore:
         """Store any number of refusals by one prepared statement.
 
         To write many rows into one statement would take SQLAlchemy ten times
-        as long, which on SQLite is time under the one write lock.
+        as long, which on SQLite is time under the one write lock; for
+        PostgreSQL its driver does it.
         """
         rows: List[Dict[str, object]] = [
             dict(refusal._asdict()) for refusal in refusals]
