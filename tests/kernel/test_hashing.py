@@ -118,8 +118,9 @@ def test_how_long_one_hashes_is_measured() -> None:
             assert getattr(hashing, "_typical") == pytest.approx(expected)
     finally:
         patched.undo()
-    busy: Busy = getattr(hashing, "_busy")("as a test has it")
-    assert busy.retry_after == 1
+    with pytest.raises(Busy) as caught:
+        hashing.require_room(on_their_way=6)
+    assert caught.value.retry_after == 26
 
 
 def test_some_places_are_for_those_who_are_known(gate: Gate) -> None:

@@ -156,6 +156,31 @@ def test_a_refused_login_costs_nothing(doors: Doors) -> None:
         people.go()
 
 
+@pytest.mark.parametrize("headers, most", [
+    ({}, OF_STRANGERS), ({"Cookie": DEVICE}, ALL)])
+def test_no_more_are_let_in_than_there_are_places(
+        doors: Doors, headers: Dict[str, str], most: int,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """R125: those on the way to the line count, and no longer than that."""
+    check = doors.first.services.auth.password_check
+    answers: List[int] = []
+
+    def another(*_: Any) -> None:
+        """Let one more come while this one is on its way to the line."""
+        answers.append(doors.first.program().post(
+            "/sessions", BOB, headers=headers).status_code)
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(check, "require_room", another)
+            another()
+        assert answers == [503] + [200] * most
+        assert len(doors.passed) == most
+        answers.clear()
+        doors.passed.clear()
+    assert doors.first.sign_in().status_code == 200
+
+
 def test_with_room_nobody_is_refused(doors: Doors) -> None:
     """R125: the first door hands on what the second answers."""
     assert doors.first.sign_in().status_code == 200

@@ -127,14 +127,17 @@ class Hashing:
         self._typical: Optional[float] = None
         self._stopping = False
 
-    def require_room(self, asker: Asker = STRANGER) -> None:
+    def require_room(self, asker: Asker = STRANGER,
+                     on_their_way: int = 0) -> None:
         """Raise ``Busy`` where there is no place, before anything is done.
 
-        It promises none: ``run`` looks again.
+        So many others are on their way to the line or in it already. It
+        promises nothing: ``run`` looks again.
         """
         if self._bounds.threads:
             with self._given:
-                self._refuse_beyond(asker)
+                self._refuse_beyond(
+                    asker, max(on_their_way, self._in_line()))
 
     def run(self, work: Callable[[], Result],
             asker: Asker = STRANGER) -> Result:
@@ -168,7 +171,7 @@ class Hashing:
     def _line_up(self, job: _Job, asker: Asker) -> None:
         """Put a job in the line; see that there is a thread for it."""
         with self._given:
-            self._refuse_beyond(asker)
+            self._refuse_beyond(asker, self._in_line())
             if len(self._threads) < self._bounds.threads:
                 thread = threading.Thread(
                     target=self._serve, daemon=True,
@@ -198,29 +201,33 @@ class Hashing:
             if job not in self._waiting:
                 return
             job.error = self._busy("hashing: nobody came to it in "
-                                   f"{self._bounds.patience:g} seconds")
+                                   f"{self._bounds.patience:g} seconds",
+                                   self._in_line())
             self._waiting.remove(job)
         job.done.set()
 
-    def _refuse_beyond(self, asker: Asker) -> None:
+    def _in_line(self) -> int:
+        """Return how many wait or are being hashed."""
+        return len(self._waiting) + self._running
+
+    def _refuse_beyond(self, asker: Asker, taken: int) -> None:
         """Raise ``Busy`` where no place is left for such a client."""
-        taken = len(self._waiting) + self._running
         if self._stopping:
-            raise self._busy("hashing: the service is stopping")
+            raise self._busy("hashing: the service is stopping", taken)
         if taken >= self._bounds.places:
             raise self._busy(
-                f"hashing: all {self._bounds.places} places were taken")
+                f"hashing: all {self._bounds.places} places were taken",
+                taken)
         if not asker.known and taken >= self._bounds.for_strangers:
             raise self._busy(
                 f"hashing: all {self._bounds.for_strangers} places for "
-                "strangers were taken")
+                "strangers were taken", taken)
 
-    def _busy(self, rule: str) -> Busy:
+    def _busy(self, rule: str, ahead: int) -> Busy:
         """Return the refusal, with the time after which there is room.
 
-        By then all are through who are in the line now.
+        By then all are through who are ahead.
         """
-        ahead = len(self._waiting) + self._running
         each = FIRST_GUESS if self._typical is None else self._typical
         return Busy(math.ceil(
             ahead * each / self._bounds.threads)).decided_by(rule)

@@ -6,12 +6,13 @@ before the next one. What each of them costs is taken from those that do get
 hashed, as hashing goes after everything else.
 """
 
+import threading
 from typing import Any, Dict, Iterable
 
 from flask import Flask
 
 from vestibule.base.errors import Busy
-from vestibule.kernel.hashing import Asker
+from vestibule.kernel.hashing import Asker, Hashing
 from vestibule.kernel.refusals import Asked
 from vestibule.kernel.services import Services
 from vestibule.web.access import RULE_KEY, WSGI
@@ -36,7 +37,7 @@ def refused_first(app: Flask, inner: WSGI, paths: Iterable[str]) -> WSGI:
     handed on, and refused there in the same words.
     """
     services: Services = app.extensions[EXTENSION]
-    settings, hashing = services.settings, services.hashing
+    settings, door = services.settings, _Door(services.hashing)
     hosts = allowed_hosts(settings)
     same = headers_of_all(app)
     rules = {prefix + path: path for path in paths
@@ -53,7 +54,7 @@ def refused_first(app: Flask, inner: WSGI, paths: Iterable[str]) -> WSGI:
             environ.get("HTTP_COOKIE", ""), settings.public_url)
         try:
             # Whether the device is a known one is found out later.
-            hashing.require_room(Asker(device is not None))
+            door.admit(Asker(device is not None))
         except Busy as busy:
             environ[RULE_KEY] = rule
             services.refusals.note(
@@ -66,8 +67,36 @@ def refused_first(app: Flask, inner: WSGI, paths: Iterable[str]) -> WSGI:
                 ("Content-Length", str(len(refusal.body))),
                 (REQUEST_ID_HEADER, request_id_of(environ))])
             return [refusal.body]
-        return inner(environ, start_response)
+        try:
+            return inner(environ, start_response)
+        finally:
+            door.dismiss()
     return outer
+
+
+class _Door:
+    """How many have been let in and are not answered yet.
+
+    No more are on their way to the line than have room in it, so that what
+    has to be done before it is done for these alone.
+    """
+
+    def __init__(self, hashing: Hashing) -> None:
+        """Stand before the line of this pool; nobody is let in yet."""
+        self._hashing = hashing
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def admit(self, asker: Asker) -> None:
+        """Let somebody in until ``dismiss``; raises ``Busy`` otherwise."""
+        with self._lock:
+            self._hashing.require_room(asker, self._inside)
+            self._inside += 1
+
+    def dismiss(self) -> None:
+        """Note that one who was let in is answered."""
+        with self._lock:
+            self._inside -= 1
 
 
 def _is_plain(environ: Dict[str, Any]) -> bool:
