@@ -2,6 +2,7 @@
 """The two parts of `make soak`: the mixed load, and the hunt."""
 
 import tempfile
+import threading
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,11 +13,15 @@ from tests.support.databases import Databases
 from tests.support.folders import folder_in_memory
 from tests.support.hunt import hunted
 from tests.support.hunt_tally import Plan, Tally
-from tests.support.mixed_load import Load
+from tests.support.mixed_load import PASSWORD, PEOPLE, Load, check_all
 from tests.support.postgresql import NoPostgreSQL
 from tests.support.roomy import ROOMY
 from tests.support.service import Service
 from tests.support.upkeep import Sample, grown, sampled, told
+from vestibule.base import config
+from vestibule.kernel.services import open_auth
+from vestibule.kernel.session_cache import MOST
+from vestibule.kernel.sessions import MOST_SESSIONS
 
 # A change or a kill takes as long as many checks.
 CHECKS_PER_CHANGE, CHECKS_PER_KILL = 500, 20000
@@ -70,11 +75,35 @@ def load(kinds: Sequence[str], seconds: float, seed: int) -> bool:
         watched = [Loaded(kind, stack.enter_context(
             Service(settings(url), folder)), seed)
             for kind, folder, url in places]
+        say("soak: filling what is kept of sessions, for some minutes")
+        for each, (_, _, url) in zip(watched, places):
+            fill(each.service, url)
         with ExitStack() as loads:
             for each in watched:
                 loads.enter_context(each.load)
             _watch(watched, seconds)
         return all([_tell_outcome(each) for each in watched])
+
+
+def fill(service: Service, url: str) -> None:
+    """Have each process keep as many sessions in its cache as it may.
+
+    That is memory that is meant to be held, and an hour does not fill it.
+    """
+    auth = open_auth(config.load(settings(url)).settings)
+    cookies: List[str] = []
+    while len(cookies) < MOST:
+        email = f"{len(cookies)}@example.com"
+        auth.register_user(email, PASSWORD)
+        cookies += [str(auth.create_session(email))
+                    for _ in range(MOST_SESSIONS)]
+    auth.db.close()
+    threads = [threading.Thread(target=check_all, args=(
+        service.port, cookies)) for _ in range(PEOPLE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def hunt(kind: str, checks: int, seed: int) -> bool:

@@ -12,7 +12,8 @@ from collections import Counter
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from random import Random
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import (
+    Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple)
 
 PEOPLE = 8
 PASSWORD = "correct horse battery staple"
@@ -54,6 +55,18 @@ ACTS_BY_CHANCE: Tuple[Act, ...] = (
         {"email": "nobody@example.com", "password": PASSWORD}, False),
     Act("POST", "/reset_password", {403, BUSY}, 1,
         {"email": "nobody@example.com"}, False))
+
+
+def check_all(port: int, cookies: Sequence[str]) -> None:
+    """Check each of these sessions over one connection."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    for cookie in cookies:
+        connection.request("GET", "/session/check", headers={
+            "Cookie": f"session_id={cookie}"})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 204
+    connection.close()
 
 
 class Load:
