@@ -9,10 +9,12 @@ import logging
 import os
 import re
 import signal
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
 from gunicorn import __version__
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 
 from vestibule.base.config import Settings
@@ -79,6 +81,41 @@ def _leave_client_out(record: logging.LogRecord) -> bool:
     return True
 
 
+class _FirstProcess(Arbiter):
+    """Gunicorn's first process; it ends the service in its own time.
+
+    Up to version 23 it hears at any moment of who cannot start, as a signal
+    comes. An exception that is raised in the middle of a fork is lost there,
+    and printed past the log.
+    """
+
+    _halt: Optional[HaltServer] = None
+
+    def reap_workers(self) -> None:
+        """Note who has ended, and whether that is to end the service."""
+        while True:
+            try:
+                super().reap_workers()
+                return
+            except HaltServer as halt:
+                self._halt = halt
+                self._forget_the_dead()
+
+    def manage_workers(self) -> None:
+        """Start who is missing, unless the service is to end."""
+        if self._halt is not None:
+            raise self._halt
+        super().manage_workers()
+
+    def _forget_the_dead(self) -> None:
+        """Wait no longer for those that were found ended just now."""
+        for pid in list(self.WORKERS):
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                self.WORKERS.pop(pid).tmp.close()
+
+
 class _Server(BaseApplication):
     """Gunicorn, set up by our settings instead of its own."""
 
@@ -90,6 +127,10 @@ class _Server(BaseApplication):
         self._serving = serving
         self._when_ready = when_ready
         super().__init__()
+
+    def run(self) -> None:
+        """Be the first process until the end."""
+        _FirstProcess(self).run()
 
     def load_config(self) -> None:
         """Hand Gunicorn its configuration."""

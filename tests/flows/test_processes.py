@@ -2,6 +2,7 @@
 """The processes of a service: how they start, die, and are told to stop."""
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -9,12 +10,15 @@ import threading
 import time
 from http.client import HTTPException
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Callable, Dict, Iterator, List
 
 import pytest
+from gunicorn.errors import HaltServer
 
 from tests.support.service import Reply, Service
 from vestibule import granian_server, gunicorn_server
+from vestibule.serving import CANNOT_START
 
 # A service that takes its time for one kind of request.
 LEISURELY = """
@@ -100,6 +104,22 @@ def test_what_is_under_way_is_finished(service: Service) -> None:
     assert service.wait(PATIENCE_SECONDS) == 0
     asked.join()
     assert [reply.text for reply in replies] == ["done"]
+
+
+def test_a_signal_of_an_end_raises_nothing_wherever_it_comes() -> None:
+    """R109: in the middle of a fork an exception would be lost; then not."""
+    first = getattr(gunicorn_server, "_FirstProcess").__new__(
+        getattr(gunicorn_server, "_FirstProcess"))
+    first.log = logging.getLogger("test")
+    first.reexec_pid = first.dirty_arbiter_pid = 0
+    pid = os.fork()
+    if not pid:
+        os._exit(CANNOT_START)
+    first.WORKERS = {pid: SimpleNamespace(tmp=SimpleNamespace(
+        close=lambda: None))}
+    until(lambda: bool(first.reap_workers() or not first.WORKERS))
+    with pytest.raises(HaltServer):
+        first.manage_workers()
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
