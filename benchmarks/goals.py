@@ -69,6 +69,12 @@ GOALS: Tuple[Goal, ...] = (
     Goal("logins a second, of bcrypt's alone",
          ("logins", OURS, "logins_per_s"),
          ("logins", BCRYPT, "logins_per_s"), LEAST, 0.9),
+    *(Goal(f"logins a second in the flood of {clients}, of those of eight",
+           (f"flood-{clients}", OURS, "flood.logins_per_s"),
+           ("logins", OURS, "logins_per_s"), LEAST, 0.8)
+      for clients in (32, 200)),
+    Goal("seconds after the flood of 200 until all is as before",
+         ("flood-200", OURS, "calm_after_s"), None, MOST, 5),
     Goal("p99 of health checks in the flood of 32, in ms",
          ("flood-32", OURS, "health.p99_ms"), None, MOST, 50),
     Goal("p50 of checks at 10,000,000 rows, of that at 1,000, cache off",
