@@ -182,6 +182,7 @@ def test_every_missing_pepper_is_named(db: DB) -> None:
     """R027: who restores an old database learns all ids at once."""
     for number, name in enumerate(("a", "b", "c", "d")):
         pepper = Pepper(name, f"{number}{NEW.secret}")
+        with_peppers(db, pepper).passwords.peppers.examine()
         make_user(Auth(db, Passwords(4, Peppers(pepper))),
                   f"{name}@example.com")
     found = with_peppers(
@@ -195,6 +196,7 @@ def test_corrupt_hashes_do_not_hide_a_missing_pepper(db: DB) -> None:
     for number, name in enumerate(("{v1:GONE}", "{v1:}", "{V1:gone}",
                                    "{v1:_one}", "{v1:gone}")):
         db.add_user(f"{number}@example.com", name + "$2b$04$" + "x" * 53)
+    PepperCanaryStore(db).add("gone", "d" * 64)
     found, = with_peppers(db, NEW).passwords.peppers.examine()
     assert 'pepper "gone", which is not set' in found
 
@@ -275,6 +277,14 @@ def test_a_look_is_cheap_while_all_is_well(db: DB) -> None:
             peppers.require_sound()
     assert len(statements) == 3
     assert all("pepper_canaries" in each for each in statements)
+
+
+def test_a_start_is_cheap_while_no_pepper_is_missing(db: DB) -> None:
+    """R027: however many users there are, none is looked at."""
+    make_user(with_peppers(db, NEW))
+    with overheard(db.engine) as statements:
+        assert with_peppers(db, NEW).passwords.peppers.examine() == []
+    assert len(statements) == 1
 
 
 def test_a_new_strange_canary_has_the_users_searched_again(db: DB) -> None:

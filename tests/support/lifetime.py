@@ -17,6 +17,7 @@ from vestibule.kernel.erasure import Erasure
 from vestibule.kernel.export import Export
 from vestibule.kernel.idempotency import Idempotency
 from vestibule.kernel.passwords import Passwords
+from vestibule.kernel.peppers import Peppers
 from vestibule.kernel.refusals import Asked, Refusals
 from vestibule.kernel.sign_in import SignIn
 from vestibule.kernel.throttle import Throttle
@@ -97,7 +98,9 @@ def ask_the_desk(db: DB, clock: SetClock) -> None:
     assert not letters.requeue(user.id, clock.now())
     assert letters.next_due_at() is not None
     EventStore(db).of_user(user.id)
-    PepperCanaryStore(db).add("a pepper", "0" * 64)
+    canaries = PepperCanaryStore(db)
+    canaries.add("a pepper", "0" * 64)
+    assert Peppers(canaries=canaries).examine() == []
     retry(Idempotency(db, "a key"), clock)
 
 

@@ -47,6 +47,7 @@ class Peppers:
         self._known = {each.key_id: each for each in [*own, *fallbacks]}
         self._canaries = canaries
         self._strange: FrozenSet[str] = frozenset()
+        self._doubted = False
         # What is wrong as far as is known; None: not looked at as yet.
         self._faults: Optional[List[str]] = None
 
@@ -71,15 +72,15 @@ class Peppers:
 
         Another process may have a newer pepper than this one.
         """
-        self._faults = None
+        self._faults, self._doubted = None, True
 
     def examine(self) -> List[str]:
         """Compare the peppers with the database; say what is wrong.
 
         Peppers that are new to it leave their canaries there. It is cheap
-        while all is well: the hashes are searched at the first time and when
-        there are canaries of peppers that are not set and were not there
-        before. What is wrong goes to the log, once.
+        while all is well: the hashes are searched where there are canaries
+        of peppers that are not set and were not there before, or after a
+        ``doubt``. What is wrong goes to the log, once.
         """
         if self._canaries is None:
             return []
@@ -92,10 +93,10 @@ class Peppers:
             if not same(digest, own):
                 faults.append(WRONG.format(key_id))
         strange = frozenset(stored) - frozenset(self._known)
-        if self._faults != [] or strange != self._strange:
+        if self._faults or self._doubted or strange != self._strange:
             faults += [MISSING.format(key_id)
                        for key_id in self._missing(self._canaries)]
-        self._strange = strange
+        self._strange, self._doubted = strange, False
         self._keep(faults)
         return faults
 
