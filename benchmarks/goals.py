@@ -73,6 +73,8 @@ GOALS: Tuple[Goal, ...] = (
            (f"flood-{clients}", OURS, "flood.logins_per_s"),
            ("logins", OURS, "logins_per_s"), LEAST, 0.8)
       for clients in (32, 200)),
+    Goal("p99 of refusals in the flood of 200, in ms",
+         ("flood-200", OURS, "flood.refused_p99_ms"), None, MOST, 100),
     Goal("seconds after the flood of 200 until all is as before",
          ("flood-200", OURS, "calm_after_s"), None, MOST, 5),
     Goal("p99 of health checks in the flood of 32, in ms",

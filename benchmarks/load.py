@@ -65,6 +65,7 @@ class Flood:
         self.clients = clients
         self.statuses: Dict[str, int] = {}
         self.seconds: List[float] = []
+        self.refused: List[float] = []
         self.ended_at = 0.0
 
     def summary(self, began: float, until: float) -> Dict[str, Any]:
@@ -75,6 +76,7 @@ class Flood:
             "logins_per_s": len(self.seconds) / took,
             "login_p50_ms": percentile(self.seconds, 0.50) * 1000,
             "login_p99_ms": percentile(self.seconds, 0.99) * 1000,
+            "refused_p99_ms": percentile(self.refused, 0.99) * 1000,
             "statuses": dict(self.statuses)}
 
 
@@ -203,6 +205,7 @@ async def _run_flood(port: int, flood: Flood, until: float,
             if reply.status in SUCCESS:
                 flood.seconds.append(flood.ended_at - began)
             elif reply.status in COME_LATER:
+                flood.refused.append(flood.ended_at - began)
                 await asyncio.sleep(PAUSE_SECONDS)
         connection.close()
 

@@ -99,7 +99,8 @@ def floods(run: Run) -> str:
                 f"100 checks a second while {flood.group(1)} clients log in",
                 ["Service", "quiet p99, ms", "p50, ms", "p99, ms",
                  "times quiet", "ours is lower", "not answered",
-                 "logins a second", "health p99, ms", "calm after, s"],
+                 "logins a second", "refused p99, ms", "health p99, ms",
+                 "calm after, s"],
                 [_flood_row(run, what, name) for name in run.subjects(what)]))
     return "\n\n".join(found)
 
@@ -239,6 +240,7 @@ def _flood_row(run: Run, what: str, name: str) -> Cells:
             _times(None if name == OURS else ratio(p99, ours)),
             f"{bad:,.0f} of {asked:,.0f}",
             written(run.value(what, name, "flood.logins_per_s")),
+            written(run.value(what, name, "flood.refused_p99_ms")),
             written(run.value(what, name, "health.p99_ms")), written(calm)]
 
 

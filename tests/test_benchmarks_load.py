@@ -4,6 +4,7 @@
 A service of a few lines answers here, in a thread of its own.
 """
 
+import math
 import os
 import socketserver
 import sys
@@ -109,8 +110,11 @@ def test_a_flood_goes_on_until_the_time_is_over(port: int) -> None:
     found = mixed(port, {}, flood, 0.1)["flood"]
     assert found["logins"] > 4
     assert found["statuses"] == {"200": found["logins"]}
+    assert math.isnan(found["refused_p99_ms"])
     polite = Flood(lambda: Request("POST", "/busy", (), b"{}"), 4)
-    assert mixed(port, {}, polite, 0.1)["flood"]["statuses"] == {"503": 4}
+    found = mixed(port, {}, polite, 0.1)["flood"]
+    assert found["statuses"] == {"503": 4}
+    assert found["refused_p99_ms"] > 0
 
 
 def test_logins_under_way_are_waited_for(port: int) -> None:
