@@ -117,11 +117,14 @@ NOTES: Dict[str, str] = {
     "VESTIBULE_HASHING_THREADS":
         "The machine hashes as many at once as this times "
         "`VESTIBULE_WORKERS`; more than it has cores gains nothing.",
+    "VESTIBULE_THREADS":
+        "It must be 2 or more, so that a flood of logins leaves one.",
     "VESTIBULE_HASHING_PLACES":
         "Not set, it is three quarters of `VESTIBULE_THREADS`. It must be "
-        "less than that, so that threads are left for everything else. "
+        "less than `VESTIBULE_THREADS`, so that threads are left for "
+        "everything else, and no less than `VESTIBULE_HASHING_THREADS`. "
         "Beyond it the answer is 503 with `Retry-After`; a third of the "
-        "places is for known devices.",
+        "places, rounded down, is for known devices.",
     "VESTIBULE_SECURITY_CONTACT":
         "A mail address, or a URI that begins with `https://` or `mailto:`. "
         "Without it there is no such file.",

@@ -113,7 +113,10 @@ class _FirstProcess(Arbiter):
             try:
                 os.kill(pid, 0)
             except ProcessLookupError:
-                self.WORKERS.pop(pid).tmp.close()
+                # Another signal may have come in the middle of this.
+                worker = self.WORKERS.pop(pid, None)
+                if worker is not None:
+                    worker.tmp.close()
 
 
 class _Server(BaseApplication):

@@ -338,6 +338,25 @@ def test_who_has_left_costs_no_hash_and_no_try(
     assert outcome(auth) == THROTTLED
 
 
+@pytest.mark.parametrize("limit, email", [
+    ("password_address", EMAIL), ("password_address", NOBODY),
+    ("register_address", "new@example.com")])
+def test_who_comes_and_goes_uses_up_the_address(
+        db: DB, limit: str, email: str) -> None:
+    """R075: each time costs writes, and nothing else would bound them."""
+    budget: Dict[str, Any] = {limit: Budget(BUDGET, timedelta(hours=1))}
+    auth = pooled(db, UNLIMITED._replace(**budget))
+    make_user(auth)
+    gone = HERE._replace(has_left=lambda: True)
+    act = (auth.register_user if limit == "register_address"
+           else partial(sign_in, auth))
+    for _ in range(BUDGET):
+        busy(lambda: act(email, PASSWORD, origin=gone))
+    with pytest.raises(Throttled):
+        act(email, PASSWORD, origin=HERE)
+    auth.passwords.hashing.stop()
+
+
 def test_nothing_of_the_database_is_held_while_hashing(
         auth: Auth, mailed: Mailed,
         monkeypatch: pytest.MonkeyPatch) -> None:

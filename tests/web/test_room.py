@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """A login without room: refused at the first door as at the second."""
 
+import io
+import json
 from datetime import datetime
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
@@ -156,29 +158,63 @@ def test_a_refused_login_costs_nothing(doors: Doors) -> None:
         people.go()
 
 
-@pytest.mark.parametrize("headers, most", [
-    ({}, OF_STRANGERS), ({"Cookie": DEVICE}, ALL)])
 def test_no_more_are_let_in_than_there_are_places(
-        doors: Doors, headers: Dict[str, str], most: int,
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    """R125: those on the way to the line count, and no longer than that."""
+        doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R125: strangers on the way to the line count, and no longer than that.
+
+    They take no place of those who are known, nor do made-up devices.
+    """
     check = doors.first.services.auth.password_check
     answers: List[int] = []
 
+    def come(**headers: str) -> int:
+        """Sign in, and return the status."""
+        return int(doors.first.program().post(
+            "/sessions", BOB, headers=headers).status_code)
+
     def another(*_: Any) -> None:
         """Let one more come while this one is on its way to the line."""
-        answers.append(doors.first.program().post(
-            "/sessions", BOB, headers=headers).status_code)
+        if not answers:
+            answers.append(come())
+            if answers == [503]:
+                answers.append(come(Cookie=DEVICE))
 
     for _ in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(check, "require_room", another)
-            another()
-        assert answers == [503] + [200] * most
-        assert len(doors.passed) == most
+            assert come() == 200
+        assert answers == [503, 200] + [200] * (OF_STRANGERS - 1)
+        assert len(doors.passed) == OF_STRANGERS + 1
         answers.clear()
         doors.passed.clear()
     assert doors.first.sign_in().status_code == 200
+
+
+def test_a_slow_body_takes_no_place(doors: Doors) -> None:
+    """R127: however many send theirs at the same time."""
+    answers: List[int] = []
+
+    class Slow(io.BytesIO):
+        """A body in the middle of which somebody else comes."""
+
+        def read(self, size: Any = -1) -> bytes:
+            """Read it when the other one is answered."""
+            if len(answers) < 2 * ALL:
+                answers.append(0)
+                answers.append(come())
+            return super().read(size)
+
+    def come() -> int:
+        """Sign in with such a body, and return the status."""
+        body = json.dumps(BOB).encode()
+        return int(doors.first.program().request(
+            "POST", doors.prefix + "/sessions",
+            content_type="application/json", environ_overrides={
+                "wsgi.input": Slow(body), "CONTENT_LENGTH": str(len(body))
+            }).status_code)
+
+    assert come() == 200
+    assert 503 not in answers
 
 
 def test_with_room_nobody_is_refused(doors: Doors) -> None:

@@ -212,3 +212,7 @@ class Busy(Unavailable):
         """Keep the whole seconds, at least one."""
         super().__init__()
         self.retry_after = max(1, retry_after)
+
+
+class ClientLeft(Busy):
+    """Nobody waits for the answer any more, so nothing was hashed."""

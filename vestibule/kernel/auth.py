@@ -100,8 +100,8 @@ class Auth:
         counted = self.throttle.count_registration(origin)
         try:
             hashed_password = self.passwords.hash(password, asker)
-        except BaseException:
-            self.throttle.withdraw(counted)
+        except BaseException as error:
+            self.throttle.withdraw(counted, error)
             raise
         with self._db.transaction():
             user = self.addresses.add_user(canonical, hashed_password)

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any, Callable, List, NamedTuple, Optional, TypeVar
 from weakref import WeakSet
 
-from vestibule.base.errors import Busy
+from vestibule.base.errors import Busy, ClientLeft
 from vestibule.base.origin import stays
 
 # Added to a thread's nice value: against one busy program beside it, it gets
@@ -145,7 +145,7 @@ class Hashing:
 
         What it raises is raised here. Raises ``Busy``, and then nothing was
         hashed nor will be, where all places are taken, nobody came to it in
-        time, or the client has left. Known people go before strangers who
+        time, or, as ``ClientLeft``, the client has left. Known people go before strangers who
         came at most seconds before them.
         """
         if not self._bounds.threads:
@@ -286,9 +286,9 @@ def _begin_anew() -> None:
 os.register_at_fork(after_in_child=_begin_anew)
 
 
-def _gone() -> Busy:
-    """Return what nobody will read: the client has left."""
-    return Busy(1).decided_by("hashing: the client had left before its turn")
+def _gone() -> ClientLeft:
+    """Return what nobody will read."""
+    return ClientLeft().decided_by("hashing: the client had left before its turn")
 
 
 def _give_way(idle: bool) -> None:

@@ -73,8 +73,8 @@ class PasswordChange:
         means.policy.check_for(person_of(owner), password, "new_password")
         try:
             hashed_password = means.passwords.hash(password, asker)
-        except Busy:
-            means.throttle.withdraw(counted)
+        except Busy as busy:
+            means.throttle.withdraw(counted, busy)
             raise
         with self._db.transaction():
             # The user is locked before the token, here as everywhere: two

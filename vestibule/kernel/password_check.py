@@ -71,7 +71,8 @@ class PasswordCheck:
         limits it, for a try that is not throttled alone; what it raises is
         let through, and no try was made. Raises ``Busy`` where there is no
         room for hashing: before anything is counted, if that can be seen
-        then; else what was counted is given back, as nothing was judged.
+        then; else what was counted is given back, as nothing was judged,
+        but for a try of the address where the client has left.
         """
         user = claimed.user
         asker = self._asker(user, origin)
@@ -86,13 +87,11 @@ class PasswordCheck:
         except InvalidInput:
             self._throttle.fail(tried)
             raise
-        except Busy:
-            # Raised by the hashing alone, so that all is counted by now.
-            also.give_back()
-            self._throttle.withdraw(tried)
-            raise
-        except BaseException:
-            self._throttle.withdraw(tried)
+        except BaseException as error:
+            if isinstance(error, Busy):
+                # By the hashing alone, so that all is counted by now.
+                also.give_back()
+            self._throttle.withdraw(tried, error)
             raise
         if right:
             self._throttle.succeed(tried)

@@ -10,7 +10,7 @@ import math
 from datetime import datetime
 from typing import Dict, NamedTuple, Optional, Tuple
 
-from vestibule.base.errors import Quota, Throttled
+from vestibule.base.errors import ClientLeft, Quota, Throttled
 from vestibule.base.limits import UNLIMITED, Limits
 from vestibule.base.origin import Origin
 from vestibule.base.texts import rfc3339
@@ -105,13 +105,22 @@ class Throttle:
                 for device in sorted({tried.device, UNKNOWN_DEVICES}):
                     self._failures.forget(tried.holder.name, device)
 
-    def withdraw(self, tried: Try) -> None:
-        """Forget a try that was counted and then could not be made."""
+    def withdraw(self, tried: Try, by: BaseException) -> None:
+        """Forget a try that was counted, and was not made for this error.
+
+        With ``ClientLeft`` the address has used a try all the same, or else
+        the known device: to come and to go is written down each time, and
+        nothing else would bound that.
+        """
         if not tried.own + tried.shared and tried.holder is None:
             return
+        used = ((tried.shared or tried.own) if isinstance(by, ClientLeft)
+                else ())
         with self._db.transaction():
+            self.attempts.settle([each.key for each in used])
             self.attempts.withdraw(
-                tried.own + tried.shared, tried.counted_at)
+                [each for each in tried.own + tried.shared
+                 if each not in used], tried.counted_at)
             if tried.holder is not None and tried.allowed:
                 self._failures.give_back(tried.holder, tried.device)
 

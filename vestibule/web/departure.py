@@ -8,6 +8,7 @@ when its own client leaves, as nginx does unless told otherwise.
 """
 
 import socket
+import ssl
 from functools import partial
 from typing import Any, Callable, Dict
 
@@ -19,13 +20,17 @@ LOOK = socket.MSG_PEEK | getattr(socket, "MSG_DONTWAIT", 0)
 
 
 def departure_of(environ: Dict[str, Any]) -> Callable[[], bool]:
-    """Return what says whether a request's client has left by then."""
+    """Return what says whether a request's client has left by then.
+
+    A connection on which the server does TLS itself takes no such look.
+    """
     if HAS_LEFT in environ:
         told: Callable[[], bool] = environ[HAS_LEFT]
         return told
     connection: Any = environ.get(CONNECTION)
     if (not isinstance(connection, socket.socket) or connection.gettimeout()
-            or LOOK == socket.MSG_PEEK):
+            or LOOK == socket.MSG_PEEK
+            or isinstance(connection, ssl.SSLSocket)):
         return stays
     return partial(_has_ended, connection)
 

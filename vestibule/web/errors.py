@@ -11,8 +11,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from vestibule.base.errors import (
-    AuthError, Busy, Conflict, DeletionPending, FactorRequired, Forbidden,
-    IdentifierTaken, InvalidCredentials, InvalidInput, InvalidToken,
+    AuthError, Busy, ClientLeft, Conflict, DeletionPending, FactorRequired,
+    Forbidden, IdentifierTaken, InvalidCredentials, InvalidInput, InvalidToken,
     NotFound, PreconditionFailed, Quota, ReauthenticationRequired,
     SessionRequired, Throttled, Unavailable)
 from vestibule.store.db import (
@@ -40,6 +40,7 @@ STATUS: Dict[Type[AuthError], int] = {
     PreconditionFailed: 412,
     Unavailable: 503,
     Busy: 503,
+    ClientLeft: 503,
 }
 CHALLENGE = 'Session realm="vestibule"'
 STEP_UP = ', error="insufficient_user_authentication", max_age=300'

@@ -6,6 +6,7 @@ before the next one. What each of them costs is taken from those that do get
 hashed, as hashing goes after everything else.
 """
 
+import io
 import threading
 from typing import Any, Dict, Iterable
 
@@ -50,11 +51,12 @@ def refused_first(app: Flask, inner: WSGI, paths: Iterable[str]) -> WSGI:
                 or environ.get("HTTP_HOST", "").lower() not in hosts
                 or not _is_plain(environ)):
             return inner(environ, start_response)
-        device = presented_device(
-            environ.get("HTTP_COOKIE", ""), settings.public_url)
+        _read_body(environ)
+        # Whether the device is a known one is found out later.
+        asker = Asker(presented_device(environ.get(
+            "HTTP_COOKIE", ""), settings.public_url) is not None)
         try:
-            # Whether the device is a known one is found out later.
-            door.admit(Asker(device is not None))
+            door.admit(asker)
         except Busy as busy:
             environ[RULE_KEY] = rule
             services.refusals.note(
@@ -70,15 +72,16 @@ def refused_first(app: Flask, inner: WSGI, paths: Iterable[str]) -> WSGI:
         try:
             return inner(environ, start_response)
         finally:
-            door.dismiss()
+            door.dismiss(asker)
     return outer
 
 
 class _Door:
-    """How many have been let in and are not answered yet.
+    """How many strangers have been let in and are not answered yet.
 
     No more are on their way to the line than have room in it, so that what
-    has to be done before it is done for these alone.
+    has to be done before it is done for these alone. Who may be known is not
+    counted: strangers who say so would take the places of those who are.
     """
 
     def __init__(self, hashing: Hashing) -> None:
@@ -90,13 +93,23 @@ class _Door:
     def admit(self, asker: Asker) -> None:
         """Let somebody in until ``dismiss``; raises ``Busy`` otherwise."""
         with self._lock:
-            self._hashing.require_room(asker, self._inside)
-            self._inside += 1
+            self._hashing.require_room(
+                asker, 0 if asker.known else self._inside)
+            self._inside += not asker.known
 
-    def dismiss(self) -> None:
+    def dismiss(self, asker: Asker) -> None:
         """Note that one who was let in is answered."""
         with self._lock:
-            self._inside -= 1
+            self._inside -= not asker.known
+
+
+def _read_body(environ: Dict[str, Any]) -> None:
+    """Have the body here before anything is counted.
+
+    Whoever sends it slowly would otherwise keep a place meanwhile.
+    """
+    environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(
+        int(environ.get("CONTENT_LENGTH") or 0)))
 
 
 def _is_plain(environ: Dict[str, Any]) -> bool:
