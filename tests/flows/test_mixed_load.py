@@ -16,20 +16,25 @@ from tests.support.service import Service
 from tests.support.upkeep import Sample, grown, growth, sampled, told
 
 ENOUGH, PATIENCE_SECONDS = 300, 60.0
+MOST_LOADS, FILES_A_THREAD = 8, 6
 
 
 def test_mixed_load_is_answered_rightly_and_leaves_nothing(
         environ: Dict[str, str], tmp_path: Path) -> None:
     """R130: neither do descriptors stay open, nor threads alive.
 
-    The first load has all of them opened that are kept.
+    Of what is kept, a load opens what the ones before it did not need.
     """
     environ["VESTIBULE_LIMITS"] = ROOMY
     with Service(environ, tmp_path) as service:
-        held = [_held_after(service, seed) for seed in range(2)]
-        assert held[1].threads <= held[0].threads
-        # Each thread of a process may keep a connection to the database.
-        assert held[1].files <= held[0].files + held[0].threads
+        before, held = 0, _held_after(service, 0)
+        for seed in range(1, MOST_LOADS):
+            if held.threads <= before:
+                break
+            before, held = held.threads, _held_after(service, seed)
+        assert held.threads <= before
+        # Each thread of a process may keep some connections to the database.
+        assert held.files <= FILES_A_THREAD * held.threads
         assert not service.faults()
 
 
