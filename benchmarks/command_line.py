@@ -103,10 +103,8 @@ def form(asked: argparse.Namespace) -> Form:
     if asked.part:
         found = found._replace(parts=tuple(asked.part))
     if asked.largest:
-        sizes = [found.growth[0]]
-        while sizes[-1] * 10 < asked.largest:
-            sizes.append(sizes[-1] * 10)
-        found = found._replace(growth=(*sizes, asked.largest))
+        smaller = [size for size in found.growth if size < asked.largest]
+        found = found._replace(growth=(*smaller, asked.largest))
     if found.users <= found.sessions:
         raise Refused(f"{found.users} users are too few for {found.sessions} "
                       "sessions: those who log in have no session yet")

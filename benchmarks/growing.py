@@ -15,7 +15,9 @@ from typing import (
 from benchmarks.http_client import Request
 from benchmarks.load import Timed
 from benchmarks.ours import Vestibule
-from benchmarks.plan import Form, grown_seconds, purge_seconds
+from benchmarks.plan import (
+    COLD_SECONDS, USERS_OF_PURGE, WARM_SECONDS, Form, filling_seconds,
+    interleaved, purge_seconds)
 from benchmarks.progress import Progress
 from benchmarks.results import Results
 from benchmarks.running import People, Running, Wrong, running
@@ -30,7 +32,6 @@ CHECKED_BY_PURGE = 1000
 # A service removes for the first time a minute after its start.
 PATIENCE_SECONDS = 1800.0
 WINDOW_SECONDS = 5.0
-USERS_OF_PURGE = 100000
 SETTINGS = {
     "VESTIBULE_SESSION_CACHE": "off",
     # What is tried is counted, and nobody is refused.
@@ -74,6 +75,7 @@ def wrong_password(number: int) -> Request:
     return request._replace(body=request.body.replace(b"horse", b"house"))
 
 
+Filled = Tuple[Store, Grown, int]
 QUESTIONS: Dict[str, Question] = {
     "check": Question(signed_in("/profile")),
     "list": Question(signed_in("/sessions")),
@@ -92,38 +94,46 @@ class Growing:
         self._results, self._progress = results, progress
 
     def grow(self) -> None:
-        """Measure every question at each size, on each kind of database."""
-        for store in self._stores():
-            with self._made(store) as (subject, hashed):
-                have = 0
-                for size in self._form.growth:
-                    self._say(store, f"rows up to {size:,}")
-                    store.grow(have + 1, size, hashed)
-                    have = size
-                    store.settle()
-                    self._measure(store, subject, size)
-                    self._progress.did(grown_seconds(size))
+        """Measure every question at each size, on each kind of database.
+
+        There is a database for each size, so that all are there at once, and
+        each round goes over all of them.
+        """
+        with contextlib.ExitStack() as stack:
+            filled = [stack.enter_context(self._filled(store, size))
+                      for size in self._form.growth
+                      for store in self._stores(f"growth_{size}")]
+            for number, (store, subject, size) in interleaved(
+                    filled, self._form.rounds):
+                self._measure_warm(store, subject, size, number)
+                self._progress.did(WARM_SECONDS)
+            for store, subject, size in filled:
+                self._measure_cold(store, subject, size)
+                self._progress.did(COLD_SECONDS)
 
     def purge(self) -> None:
         """Measure checks while sessions that are over are removed."""
-        for store in self._stores():
-            with self._made(store) as (subject, hashed):
-                self._say(store, "rows")
-                store.grow(1, USERS_OF_PURGE, hashed)
-                store.settle()
+        for store in self._stores("purge"):
+            with self._filled(store, USERS_OF_PURGE) as (_, subject, _):
                 with self._running(subject) as service:
                     self._measure_purge(store, service)
                 self._progress.did(purge_seconds(self._form))
 
-    def _measure(self, store: Store, subject: Grown, size: int) -> None:
-        """Ask everything of a warm database, and then of cold ones."""
+    def _measure_warm(self, store: Store, subject: Grown, size: int,
+                      number: int) -> None:
+        """Ask everything twice, in one round; the second time counts."""
         with self._running(subject) as service:
             verify(service, drawn(size, ASKED_COLD, "verify"))
             for name in QUESTIONS:
-                self._say(store, f"{name} at {size:,}, {WARM}")
+                self._say(store, f"round {number}: {name} at {size:,}, "
+                          f"{WARM}")
                 for _ in range(2):
                     found = self._ask(service, name, size, ASKED_WARM)
                 self._keep(f"growth-{size}-{name}-{WARM}", store, found)
+
+    def _measure_cold(self, store: Store, subject: Grown,
+                      size: int) -> None:
+        """Ask everything of a database of which nothing is in memory."""
         for name in QUESTIONS:
             self._say(store, f"{name} at {size:,}, {COLD}")
             store.cool()
@@ -181,17 +191,21 @@ class Growing:
         return found, removed, seconds
 
     @contextlib.contextmanager
-    def _made(self, store: Store) -> Iterator[Tuple[Grown, str]]:
-        """Make a store; yield our service on it, and a hash for all.
+    def _filled(self, store: Store, size: int) -> Iterator[Filled]:
+        """Make a store with rows; yield it, our service on it, and the size.
 
         It takes its room, so it is removed whatever happens.
         """
         subject = Grown(
             name_on(store.name), settings=SETTINGS, store=store)
+        self._say(store, f"{size:,} rows")
         store.make()
         try:
             subject.migrate(self._site)
-            yield subject, subject.hashed(self._site, OPENING_COST)
+            store.fill(size, subject.hashed(self._site, OPENING_COST))
+            store.settle()
+            self._progress.did(filling_seconds(size))
+            yield store, subject, size
         finally:
             store.remove()
 
@@ -200,10 +214,10 @@ class Growing:
         return running(
             self._site, subject, People(self._site), OPENING_COST)
 
-    def _stores(self) -> List[Store]:
-        """Return a store of each kind."""
-        return [PostgresStore(self._site.postgres),
-                SqliteStore(self._site.work)]
+    def _stores(self, name: str) -> List[Store]:
+        """Return a store of each kind, both of this name."""
+        return [PostgresStore(self._site.postgres, name),
+                SqliteStore(self._site.work / name)]
 
     def _say(self, store: Store, what: str) -> None:
         """Say what is going on."""

@@ -20,8 +20,9 @@ TURN_SECONDS, FILL_SECONDS, OPEN_SECONDS = 6.0, 6.0, 8.0
 # What most services need to come to themselves after a flood.
 AFTERMATH_SECONDS = 20.0
 # Five questions of a warm database, and of five that are not.
-GROWN_SECONDS = 90.0
+WARM_SECONDS, COLD_SECONDS = 20.0, 40.0
 KINDS_OF_DATABASES = 2
+USERS_OF_PURGE = 100000
 Item = TypeVar("Item")
 
 
@@ -145,22 +146,23 @@ def apart_seconds(subjects: Sequence[Subject], form: Form) -> float:
         return 0.0
     seconds = 0.0
     if GROWTH in form.parts:
-        seconds += sum(map(grown_seconds, form.growth))
+        seconds += sum(map(filling_seconds, form.growth))
+        seconds += len(form.growth) * (
+            form.rounds * WARM_SECONDS + COLD_SECONDS)
     if PURGE in form.parts:
-        seconds += purge_seconds(form)
+        seconds += filling_seconds(USERS_OF_PURGE) + purge_seconds(form)
     return seconds * KINDS_OF_DATABASES
 
 
-def grown_seconds(size: int) -> float:
-    """Return how long one size takes on one kind of database, as planned.
-    """
-    return GROWN_SECONDS + size / 5000
+def filling_seconds(size: int) -> float:
+    """Return how long a database of one kind and size takes, as planned."""
+    return 3.0 + size / 10000
 
 
 def purge_seconds(form: Form) -> float:
     """Return how long the purge takes on one kind of database, as planned.
 
-    That is its rows, its quiet, a minute until it begins, and itself.
+    That is what it removes, its quiet, a minute until it begins, and itself.
     """
     return 120.0 + form.seconds * 5 + form.expired / 2500
 

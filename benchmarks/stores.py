@@ -2,18 +2,19 @@
 """The two kinds of databases that tables grow in, filled directly."""
 
 import hashlib
+import json
 import shutil
 import sqlite3
 import time
 import uuid
 from pathlib import Path
-from typing import Dict, Iterable
+from typing import Dict, Iterable, Sequence
 
 from benchmarks.postgres import Postgres, forget_pages
 
 POSTGRESQL, SQLITE = "PostgreSQL", "SQLite"
+FILE = "vestibule.db"
 DAY = 86400 * 10 ** 6
-DATABASE = "growth"
 # The secret half of every cookie: the ids are what differs.
 SECRET = "0" * 43
 DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
@@ -57,6 +58,22 @@ EXPIRED = """
         '1' FROM {series}"""
 COUNT_EXPIRED = "SELECT count(*) FROM sessions WHERE idle_expires_at < {now}"
 EVERYTHING = (USERS, SESSIONS, EVENTS, ATTEMPTS, FAILURES)
+# What a session of a kind's client does before it fills. Every row refers to
+# one that is there, so nothing is looked up for that.
+BEFORE_FILLING: Dict[str, Sequence[str]] = {
+    POSTGRESQL: ("SET session_replication_role = replica",
+                 "SET work_mem = '256MB'",
+                 "SET maintenance_work_mem = '512MB'"),
+    SQLITE: ("PRAGMA synchronous = OFF", "PRAGMA cache_size = -1000000")}
+# Indexes that belong to no constraint: names, and how each is made.
+INDEXES: Dict[str, str] = {
+    POSTGRESQL: """
+        SELECT coalesce(json_object_agg(indexname, indexdef), '{}')::text
+        FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT IN (
+            SELECT conname FROM pg_constraint)""",
+    SQLITE: """
+        SELECT json_group_object(name, sql) FROM sqlite_master
+        WHERE type = 'index' AND sql IS NOT NULL"""}
 
 
 class Store:
@@ -93,11 +110,21 @@ class Store:
         """Let nothing of it be in memory; no service may be running."""
         raise NotImplementedError
 
-    def grow(self, low: int, high: int, hashed: str) -> None:
-        """Add rows of these numbers to each table that grows with people."""
-        if low <= high:
-            self._run(*(self._written(each, low, high, hashed=hashed)
-                        for each in EVERYTHING))
+    def fill(self, count: int, hashed: str) -> None:
+        """Add rows to each table that grows with people; it is empty.
+
+        Rows go in by the order of the first column's index, and all other
+        indexes are made afterwards: in any other order a large database
+        would be read and written all over.
+        """
+        indexes: Dict[str, str] = json.loads(self._run(INDEXES[self.name]))
+        self._run(
+            *BEFORE_FILLING[self.name],
+            *(f'DROP INDEX "{name}"' for name in indexes),
+            *(self._written(each, 1, count, hashed=hashed)
+              + ("" if each is EVENTS else " ORDER BY 1")
+              for each in EVERYTHING),
+            *indexes.values())
 
     def expire(self, count: int, users: int) -> None:
         """Add sessions that are over, of these users."""
@@ -123,7 +150,7 @@ class Store:
         return WORDS[self.name]["id"].format(name=name, number=number)
 
     def _run(self, *statements: str) -> str:
-        """Run statements; return what the last one found."""
+        """Run statements in one session; return what the last one found."""
         raise NotImplementedError
 
 
@@ -132,24 +159,24 @@ class PostgresStore(Store):
 
     name = POSTGRESQL
 
-    def __init__(self, postgres: Postgres) -> None:
-        """Use this server."""
+    def __init__(self, postgres: Postgres, database: str) -> None:
+        """Use a database of this name on this server."""
         super().__init__()
-        self._postgres = postgres
+        self._postgres, self._database = postgres, database
 
     @property
     def url(self) -> str:
         """The URL, with the driver that we use."""
-        return self._postgres.url(DATABASE).replace(
+        return self._postgres.url(self._database).replace(
             "postgresql:", "postgresql+psycopg2:", 1)
 
     def make(self) -> None:
         """Make it in place of an older one."""
-        self._postgres.create(DATABASE)
+        self._postgres.create(self._database)
 
     def remove(self) -> None:
         """Drop the whole database."""
-        self._postgres.drop(DATABASE)
+        self._postgres.drop(self._database)
 
     def settle(self) -> None:
         """Do what the server does by itself after a while."""
@@ -161,23 +188,23 @@ class PostgresStore(Store):
 
     def _run(self, *statements: str) -> str:
         """Run statements by the server's own client."""
-        return self._postgres.sql(DATABASE, *statements)
+        return self._postgres.sql(self._database, *statements)
 
 
 class SqliteStore(Store):
-    """A file of its own in the work folder, on the same disk as the rest."""
+    """A file in a folder of its own, on the same disk as the rest."""
 
     name = SQLITE
 
-    def __init__(self, work: Path) -> None:
-        """Keep the file below this folder."""
+    def __init__(self, folder: Path) -> None:
+        """Keep the file in this folder, which is its own."""
         super().__init__()
-        self._folder = work / "growth"
+        self._folder = folder
 
     @property
     def url(self) -> str:
         """The URL of the file."""
-        return f"sqlite:///{self._folder / 'growth.db'}"
+        return f"sqlite:///{self._folder / FILE}"
 
     def make(self) -> None:
         """Make an empty folder for it; the service makes the file."""
@@ -197,22 +224,10 @@ class SqliteStore(Store):
         self.settle()
         forget_pages(self._folder)
 
-    def grow(self, low: int, high: int, hashed: str) -> None:
-        """Add rows, in the order of the first column's index.
-
-        In any other order a large file would be read and written all over.
-        """
-        if low <= high:
-            self._run("PRAGMA synchronous = OFF",
-                      "PRAGMA cache_size = -1000000", *(
-                          self._written(each, low, high, hashed=hashed)
-                          + ("" if each is EVENTS else " ORDER BY 1")
-                          for each in EVERYTHING))
-
     def _run(self, *statements: str) -> str:
         """Run statements, each in a transaction of its own."""
         connection = sqlite3.connect(
-            str(self._folder / "growth.db"), timeout=60,
+            str(self._folder / FILE), timeout=60,
             isolation_level=None)
         try:
             connection.create_function("id_of", 1, id_of)

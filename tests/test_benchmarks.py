@@ -332,7 +332,10 @@ def test_the_command_line_shapes_the_run() -> None:
     found = form(asked)
     assert found.rounds == 1 and found.seconds == FULL.seconds
     assert found.parts == ("growth",)
-    assert found.growth == (1000, 10000, 20000)
+    assert found.growth == (1000, 20000)
+    assert form(parser().parse_args(
+        ["all", "--largest", "10000000"])).growth == (
+            *FULL.growth, 10000000)
     assert [each.name for each in chosen(parser().parse_args(
         ["all", "--only", "vestibule", "--without", "Vestibule, p"]))] == [
             OURS, OURS_UNCACHED]

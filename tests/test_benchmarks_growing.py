@@ -2,10 +2,10 @@
 """What the benchmarks fill tables with is what our service expects."""
 
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Dict, List
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import Engine
 
 from benchmarks import plan, report
@@ -58,24 +58,27 @@ class OnThisServer(PostgresStore):
             return str(cursor.fetchone()[0]) if cursor.description else ""
 
 
-@pytest.fixture(name="store")
-def fixture_store(database_kind: str, bare_url: str,
-                  tmp_path: Path) -> Any:
-    """Return a store with people, and with sessions that are over."""
+@pytest.fixture(name="empty")
+def fixture_empty(database_kind: str, bare_url: str, tmp_path: Path) -> Any:
+    """Return a store with tables and nothing in them."""
     on_sqlite = database_kind == SQLITE_HERE
-    store: Store = (SqliteStore(tmp_path) if on_sqlite
+    store: Store = (SqliteStore(tmp_path / "store") if on_sqlite
                     else OnThisServer(bare_url))
     store.make()
     db = DB(store.url)
     if not on_sqlite:
         upgrade(db.engine)
     db.close()
-    store.grow(1, 10, HASH)
-    store.grow(11, ROWS, HASH)
-    store.grow(ROWS + 1, ROWS, HASH)
-    store.expire(EXPIRED, ROWS)
     yield store
     store.remove()
+
+
+@pytest.fixture(name="store")
+def fixture_store(empty: Store) -> Store:
+    """Return a store with people, and with sessions that are over."""
+    empty.fill(ROWS, HASH)
+    empty.expire(EXPIRED, ROWS)
+    return empty
 
 
 def test_every_session_is_live_and_its_own_users(store: Store) -> None:
@@ -101,6 +104,24 @@ def test_rows_that_are_over_are_what_the_purge_removes(
     for table in ("users", "sessions", "events", "attempts", "failures"):
         assert count(db, table) == ROWS
     db.close()
+
+
+def indexes(store: Store) -> Dict[str, List[Any]]:
+    """Return what SQLAlchemy finds on each table."""
+    engine = create_engine(store.url)
+    found = inspect(engine)
+    rules = {table: sorted(found.get_indexes(table), key=str)
+             for table in found.get_table_names()}
+    engine.dispose()
+    return rules
+
+
+def test_a_filled_store_has_the_indexes_it_had(empty: Store) -> None:
+    """They are made after the rows, by the words of those before."""
+    before = indexes(empty)
+    assert before["sessions"]
+    empty.fill(ROWS, HASH)
+    assert indexes(empty) == before
 
 
 def test_limits_of_the_benchmark_are_such_as_there_are() -> None:
@@ -137,7 +158,8 @@ def test_time_is_planned_for_what_is_ours_alone() -> None:
     peers = [each for each in SUBJECTS if each.name == FLASK_LOGIN]
     form = FULL._replace(parts=(plan.PURGE,))
     assert plan.planned_seconds(peers, form) == 0
-    assert plan.planned_seconds(ours, form) == 2 * plan.purge_seconds(form)
+    assert plan.planned_seconds(ours, form) == 2 * (
+        plan.filling_seconds(plan.USERS_OF_PURGE) + plan.purge_seconds(form))
 
 
 def grown(folder: Path) -> Run:
