@@ -82,7 +82,8 @@ def load(kinds: Sequence[str], seconds: float, seed: int) -> bool:
             for each in watched:
                 loads.enter_context(each.load)
             _watch(watched, seconds)
-        return all([_tell_outcome(each) for each in watched])
+        outcomes = [_tell_outcome(each) for each in watched]
+    return all(outcomes)
 
 
 def fill(service: Service, url: str) -> None:

@@ -19,7 +19,7 @@ KINDS: List[Type[AuthError]] = [
 def test_each_kind_has_a_code_of_its_own() -> None:
     """The code is part of the contract: snake_case, and no two alike."""
     codes = [kind.default_code for kind in KINDS]
-    assert len(set(codes)) == len(codes) == 16
+    assert len(set(codes)) == len(codes) == 17
     for kind in KINDS:
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.default_code)
         assert re.search(r"[a-z.]$", kind.default_message)

@@ -348,8 +348,9 @@ def test_who_comes_and_goes_uses_up_the_address(
     auth = pooled(db, UNLIMITED._replace(**budget))
     make_user(auth)
     gone = HERE._replace(has_left=lambda: True)
-    act = (auth.register_user if limit == "register_address"
-           else partial(sign_in, auth))
+    act: Callable[..., Any] = partial(sign_in, auth)
+    if limit == "register_address":
+        act = auth.register_user
     for _ in range(BUDGET):
         busy(lambda: act(email, PASSWORD, origin=gone))
     with pytest.raises(Throttled):

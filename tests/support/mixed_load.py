@@ -8,6 +8,7 @@ the middle of a request and come in crowds. Each answer is looked at.
 import json
 import socket
 import threading
+import typing
 from collections import Counter
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
@@ -79,12 +80,13 @@ class Load:
         """
         self.port = port
         self.pause = pause
-        self.answers: "Counter[str]" = Counter()
+        self.answers: typing.Counter[str] = Counter()
         self.wrong: List[str] = []
         self.over = threading.Event()
         self._lock = threading.Lock()
         self._threads = [
-            threading.Thread(target=self._live, args=(Random(f"{seed} {number}"),))
+            threading.Thread(
+                target=self._live, args=(Random(f"{seed} {number}"),))
             for number in range(PEOPLE)]
 
     def __enter__(self) -> "Load":

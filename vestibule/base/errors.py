@@ -216,3 +216,5 @@ class Busy(Unavailable):
 
 class ClientLeft(Busy):
     """Nobody waits for the answer any more, so nothing was hashed."""
+
+    default_code = "client_left"

@@ -96,8 +96,13 @@ OF_CODES: Dict[str, Meaning] = {
         "More passwords were to be hashed than there are places for, so "
         "nothing was done and nothing was counted.",
         "A flood of logins, or a rush: it passes by itself. Known devices "
-        "have places of their own. See VESTIBULE_HASHING_PLACES, "
+        "may take more of the places. See VESTIBULE_HASHING_PLACES, "
         "VESTIBULE_WORKERS and VESTIBULE_BCRYPT_COST if it is often so."),
+    "client_left": Meaning(
+        "The client had hung up before its password was hashed, so nothing "
+        "was hashed. Only the address has used a try.",
+        "A person who went away, or a proxy whose patience is shorter than "
+        "the line: see VESTIBULE_HASHING_PLACES."),
     "schema": Meaning(
         "The database has the schema of another version.",
         "See `vestibule migrate`."),

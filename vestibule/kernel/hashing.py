@@ -145,8 +145,8 @@ class Hashing:
 
         What it raises is raised here. Raises ``Busy``, and then nothing was
         hashed nor will be, where all places are taken, nobody came to it in
-        time, or, as ``ClientLeft``, the client has left. Known people go before strangers who
-        came at most seconds before them.
+        time, or, as ``ClientLeft``, the client has left. Known people go
+        before strangers who came at most seconds before them.
         """
         if not self._bounds.threads:
             return work()
@@ -288,7 +288,8 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 def _gone() -> ClientLeft:
     """Return what nobody will read."""
-    return ClientLeft().decided_by("hashing: the client had left before its turn")
+    return ClientLeft().decided_by(
+        "hashing: the client had left before its turn")
 
 
 def _give_way(idle: bool) -> None:
