@@ -119,6 +119,15 @@ def test_a_slow_service_is_given_up(
     _wait_until_free(breaches)
 
 
+def test_whoever_notices_it_first_says_the_same(
+        service: RangeService) -> None:
+    """The socket's own patience ends at the same time as ours."""
+    service.pause = 5.0
+    call = breaches_module._Call(f"{service.url}ABCDE", None)
+    call.make()
+    assert call.problem == "took longer than 2 seconds"
+
+
 def test_a_service_that_hangs_does_not_collect_threads(
         service: RangeService, monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture) -> None:

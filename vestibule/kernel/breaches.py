@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from vestibule.base.errors import Unavailable
 
 SECONDS = 2.0
+TOO_SLOW = f"took longer than {SECONDS:.0f} seconds"
 # The longest answers of today have about 100 KB.
 LARGEST = 512 * 1024
 PREFIX_LENGTH = 5
@@ -88,7 +89,7 @@ class Breaches:
         thread.join(SECONDS)
         if thread.is_alive():
             call.cut_off()
-            raise _Failure(f"took longer than {SECONDS:.0f} seconds")
+            raise _Failure(TOO_SLOW)
         if call.body is None:
             raise _Failure(call.problem)
         return call.body
@@ -133,6 +134,8 @@ class _Call:
                 self.problem = "stopped in the middle of its answer"
             else:
                 self.body = body
+        except socket.timeout:
+            self.problem = TOO_SLOW
         except (OSError, HTTPException, ValueError) as error:
             self.problem = f"cannot be asked: {type(error).__name__}"
         finally:
