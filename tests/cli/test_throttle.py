@@ -45,9 +45,10 @@ def asking(library: Auth) -> Auth:
 
 
 def events(library: Auth, what: str) -> List[Event]:
-    """Return the events of a kind."""
+    """Return the events of a kind, in order."""
     with library.db.reading() as work:
-        found: List[Event] = work.query(Event).filter_by(what=what).all()
+        found: List[Event] = work.query(Event).filter_by(
+            what=what).order_by(Event.at).all()
     return found
 
 

@@ -26,6 +26,7 @@ from vestibule.kernel.password_policy import PasswordPolicy
 from vestibule.kernel.passwords import Passwords
 from vestibule.kernel.peppers import Peppers
 from vestibule.kernel.profiles import Profiles
+from vestibule.kernel.readiness import Readiness
 from vestibule.kernel.refusals import Refusals
 from vestibule.kernel.registration import Registration
 from vestibule.kernel.sessions import Lifetimes, Sessions
@@ -78,6 +79,7 @@ class Services(NamedTuple):
     deletion: Deletion
     export: Export
     refusals: Refusals
+    readiness: Readiness
     news: Optional[News]
 
     def begin(self) -> Dict[str, Loop]:
@@ -224,6 +226,7 @@ def build_services(settings: Settings,
             db, auth.sessions.last_seen, Erasure(db, auth), refusals),
         deletion=Deletion(db, auth, sign_in, settings.deletion_grace),
         export=Export(db, auth), refusals=refusals,
+        readiness=Readiness(db, auth.passwords.peppers),
         news=open_news(settings, db))
 
 
